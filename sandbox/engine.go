@@ -1,0 +1,46 @@
+// Package sandbox is the adapter to the Docker engine: it finds OpenClaw's
+// sandbox containers, follows the engine's events and builds the sandbox
+// image. It owns every import of the Docker client, so that a move to another
+// client is a change of this package alone. It keeps no state on disk and
+// decides no policy: who may do what, and what a person reads, stands above.
+package sandbox
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/docker/docker/client"
+)
+
+// Engine is a Docker engine, reached through its API.
+type Engine struct {
+	api *client.Client
+}
+
+// Connect prepares a client of the engine at host, e.g.
+// "unix:///var/run/docker.sock"; "" takes DOCKER_HOST or the default socket.
+// It does not dial: an engine that is down shows at the first call.
+func Connect(host string) (*Engine, error) {
+	options := []client.Opt{client.FromEnv, client.WithAPIVersionNegotiation()}
+	if host != "" {
+		options = append(options, client.WithHost(host))
+	}
+	api, err := client.NewClientWithOpts(options...)
+	if err != nil {
+		return nil, fmt.Errorf("docker client for %q: %w", host, err)
+	}
+	return &Engine{api: api}, nil
+}
+
+// Close releases idle connections to the engine.
+func (e *Engine) Close() error { return e.api.Close() }
+
+// Version asks the engine for its version, e.g. "28.5.2"; an error says that
+// it cannot be reached.
+func (e *Engine) Version(ctx context.Context) (string, error) {
+	version, err := e.api.ServerVersion(ctx)
+	if err != nil {
+		return "", fmt.Errorf("ask the engine for its version: %w", err)
+	}
+	return version.Version, nil
+}
