@@ -1,0 +1,110 @@
+// Package reply holds what a command answers: paragraphs, tables, code, lists.
+// The values know neither a room nor a terminal; HTML and Text are their two
+// renderings. The package sends nothing and decides nothing.
+package reply
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Answer is the outcome of a command that went well.
+type Answer struct {
+	// Doc is what people read.
+	Doc Doc
+	// Data is the same for programs (`--json`); nil where there is no table.
+	Data any
+	// Undo is the command line that takes the act back, "" where none does.
+	Undo string
+}
+
+// File is something to hand over beside the text, e.g. a build log.
+type File struct {
+	// Name is what the file is called where it lands, e.g. "build.log".
+	Name string
+	// Type is its media type, e.g. "text/plain".
+	Type string
+	Body io.Reader
+}
+
+// Doc is an answer's text, block below block.
+type Doc []Block
+
+// Block is one piece of a Doc: Paragraph, Heading, Table, Code, List or Lines.
+type Block interface {
+	html(*strings.Builder)
+	text(*strings.Builder)
+}
+
+// Span is a piece of a line with a look of its own.
+type Span struct {
+	text string
+	kind spanKind
+	href string
+}
+
+type spanKind int
+
+const (
+	plainSpan spanKind = iota
+	monoSpan
+	boldSpan
+	linkSpan
+)
+
+// Mono is text in a fixed-width font: a command, a name to be typed.
+func Mono(format string, args ...any) Span { return span(monoSpan, format, args) }
+
+// Bold is text with weight.
+func Bold(format string, args ...any) Span { return span(boldSpan, format, args) }
+
+// Link is text that can be clicked.
+func Link(href, text string) Span { return Span{text: text, kind: linkSpan, href: href} }
+
+func span(kind spanKind, format string, args []any) Span {
+	if len(args) > 0 {
+		format = fmt.Sprintf(format, args...)
+	}
+	return Span{text: format, kind: kind}
+}
+
+// Line is one line of text: strings, Spans, and anything fmt can print.
+type Line []any
+
+// Paragraph is a line of text with space around it.
+type Paragraph struct{ Line Line }
+
+// P makes a Paragraph of strings and Spans.
+func P(parts ...any) Paragraph { return Paragraph{Line: parts} }
+
+// Heading is a short title.
+type Heading struct{ Line Line }
+
+// H makes a Heading of strings and Spans.
+func H(parts ...any) Heading { return Heading{Line: parts} }
+
+// Table has a head and rows; cells are Lines, strings or Spans.
+type Table struct {
+	Head []string
+	Rows [][]any
+}
+
+// Code is text to be shown letter by letter.
+type Code struct {
+	// Language is the highlighter's name of it, e.g. "diff"; "" for none.
+	Language string
+	Text     string
+}
+
+// List is a bulleted list of Lines.
+type List struct{ Items []Line }
+
+// Lines are lines below one another, without bullets: a card.
+type Lines struct{ Items []Line }
+
+// Say is the Doc of one paragraph.
+func Say(parts ...any) Doc { return Doc{P(parts...)} }
+
+// Sayf is the Doc of one formatted sentence.
+func Sayf(format string, args ...any) Doc { return Say(fmt.Sprintf(format, args...)) }

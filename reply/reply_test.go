@@ -1,0 +1,45 @@
+package reply
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestDocRenderings(t *testing.T) {
+	doc := Doc{
+		P("Port ", Mono("9005"), " is ", Bold("open"), " at ", Link("http://box:9005/?a=1&b", "box:9005")),
+		Table{Head: []string{"port", "state"}, Rows: [][]any{{9005, "✅ up"}, {90, Mono("<b>")}}},
+		List{Items: []Line{{"one"}, {"two"}}},
+		Lines{Items: []Line{{"User: ", Mono("@a:b")}, {"Password: x"}}},
+		Code{Language: "diff", Text: "+a\n"},
+	}
+	wantText := "Port 9005 is open at box:9005\n\nport  state\n9005  ✅ up\n90    <b>\n\n• one\n• two\n\nUser: @a:b\nPassword: x\n\n+a"
+	if diff := cmp.Diff(wantText, doc.Text()); diff != "" {
+		t.Error(diff)
+	}
+	wantHTML := `<p>Port <code>9005</code> is <b>open</b> at <a href="http://box:9005/?a=1&amp;b">box:9005</a></p>` +
+		`<table><thead><tr><th>port</th><th>state</th></tr></thead><tbody><tr><td>9005</td><td>✅ up</td></tr>` +
+		`<tr><td>90</td><td><code>&lt;b&gt;</code></td></tr></tbody></table><ul><li>one</li><li>two</li></ul>` +
+		`<p>User: <code>@a:b</code><br>Password: x</p><pre><code class="language-diff">+a` + "\n</code></pre>"
+	if diff := cmp.Diff(wantHTML, doc.HTML()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// What others typed comes back in answers: it must not act on the reader.
+func TestHostileTextIsShownNotObeyed(t *testing.T) {
+	doc := Say("There is no ", Mono("%s", "x\u202eevil\x00\x1b[2J<script>"))
+	if got, want := doc.HTML(), "There is no <code>x�evil��[2J&lt;script&gt;</code>"; got != want {
+		t.Errorf("HTML %q, want %q", got, want)
+	}
+	if got, want := doc.Text(), "There is no x�evil��[2J<script>"; got != want {
+		t.Errorf("text %q, want %q", got, want)
+	}
+}
+
+func TestOneParagraphNeedsNoTags(t *testing.T) {
+	if got := Sayf("%d of %d", 1, 2).HTML(); got != "1 of 2" {
+		t.Errorf("HTML %q", got)
+	}
+}
