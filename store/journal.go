@@ -1,0 +1,101 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"go.mau.fi/util/dbutil"
+)
+
+// State is how far a command has come.
+type State string
+
+// A command is new until a worker takes it, running until it ended, and then
+// done or failed. Interrupted says that the program ended while it ran;
+// dropped, that it was never begun and never will be.
+const (
+	New         State = "new"
+	Running     State = "running"
+	Done        State = "done"
+	Failed      State = "failed"
+	Interrupted State = "interrupted"
+	Dropped     State = "dropped"
+)
+
+// Command is one row of the journal.
+type Command struct {
+	ID      int64
+	EventID string
+	RoomID  string
+	Sender  string
+	Line    string
+	SentAt  time.Time
+	State   State
+	Outcome string
+	Undo    string
+}
+
+const commandColumns = "SELECT id, event_id, room_id, sender, line, sent_at, state, outcome, undo FROM fraktalia_journal "
+
+var scanCommand = dbutil.ConvertRowFn[Command](func(row dbutil.Scannable) (c Command, err error) {
+	var sentAt int64
+	err = row.Scan(&c.ID, &c.EventID, &c.RoomID, &c.Sender, &c.Line, &sentAt, &c.State, &c.Outcome, &c.Undo)
+	c.SentAt = fromMillis(sentAt)
+	return c, err
+})
+
+// AddCommand writes a new row and returns its id; an event that has one
+// already is left alone, and fresh is false.
+func (s *Store) AddCommand(ctx context.Context, c Command) (id int64, fresh bool, err error) {
+	result, err := s.own.Exec(ctx, `INSERT INTO fraktalia_journal (event_id, room_id, sender, line, sent_at, stored_at, state)
+		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (event_id) DO NOTHING`,
+		c.EventID, c.RoomID, c.Sender, c.Line, millis(c.SentAt), millis(time.Now()), New)
+	if err != nil {
+		return 0, false, fmt.Errorf("write journal: %w", err)
+	}
+	if rows, err := result.RowsAffected(); err != nil || rows == 0 {
+		return 0, false, err
+	}
+	id, err = result.LastInsertId()
+	return id, true, err
+}
+
+// Commands lists the rows in a state, oldest first.
+func (s *Store) Commands(ctx context.Context, state State) ([]Command, error) {
+	return scanCommand.NewRowIter(s.own.Query(ctx, commandColumns+"WHERE state=$1 ORDER BY id", state)).AsList()
+}
+
+// CommandOf finds the row of an event; ok is false where there is none.
+func (s *Store) CommandOf(ctx context.Context, eventID string) (c Command, ok bool, err error) {
+	rows, err := scanCommand.NewRowIter(s.own.Query(ctx, commandColumns+"WHERE event_id=$1", eventID)).AsList()
+	if err != nil || len(rows) == 0 {
+		return Command{}, false, err
+	}
+	return rows[0], true, nil
+}
+
+// BeginCommand takes a new row for running; false says that it is not new
+// any more, and must not be run.
+func (s *Store) BeginCommand(ctx context.Context, id int64) (bool, error) {
+	result, err := s.own.Exec(ctx, "UPDATE fraktalia_journal SET state=$1, begun_at=$2 WHERE id=$3 AND state=$4",
+		Running, millis(time.Now()), id, New)
+	return changedOne(result, err)
+}
+
+// EndCommand closes a row with its outcome, a sentence for the record, and the
+// command line that undoes it.
+func (s *Store) EndCommand(ctx context.Context, id int64, state State, outcome, undo string) error {
+	_, err := s.own.Exec(ctx, "UPDATE fraktalia_journal SET state=$1, ended_at=$2, outcome=$3, undo=$4 WHERE id=$5",
+		state, millis(time.Now()), outcome, undo, id)
+	return err
+}
+
+func changedOne(result sql.Result, err error) (bool, error) {
+	if err != nil {
+		return false, err
+	}
+	rows, err := result.RowsAffected()
+	return rows == 1, err
+}

@@ -1,0 +1,124 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"go.mau.fi/util/dbutil"
+)
+
+// Forward is a port that shall be open, also after a restart.
+type Forward struct {
+	Port int
+	// Target is the port inside the sandbox.
+	Target int
+	// Agent is the agent whose sandbox it reaches; "" is the only one there is.
+	Agent     string
+	CreatedBy string
+	CreatedAt time.Time
+}
+
+var scanForward = dbutil.ConvertRowFn[Forward](func(row dbutil.Scannable) (f Forward, err error) {
+	var createdAt int64
+	err = row.Scan(&f.Port, &f.Target, &f.Agent, &f.CreatedBy, &createdAt)
+	f.CreatedAt = fromMillis(createdAt)
+	return f, err
+})
+
+// SaveForward remembers a forward; one for the same port is replaced.
+func (s *Store) SaveForward(ctx context.Context, f Forward) error {
+	_, err := s.own.Exec(ctx, `INSERT INTO fraktalia_forward (port, target, agent, created_by, created_at)
+		VALUES ($1, $2, $3, $4, $5) ON CONFLICT (port) DO UPDATE
+		SET target=excluded.target, agent=excluded.agent, created_by=excluded.created_by, created_at=excluded.created_at`,
+		f.Port, f.Target, f.Agent, f.CreatedBy, millis(f.CreatedAt))
+	return err
+}
+
+// DeleteForward forgets the forward of a port.
+func (s *Store) DeleteForward(ctx context.Context, port int) error {
+	_, err := s.own.Exec(ctx, "DELETE FROM fraktalia_forward WHERE port=$1", port)
+	return err
+}
+
+// Forwards lists the forwards by port.
+func (s *Store) Forwards(ctx context.Context) ([]Forward, error) {
+	return scanForward.NewRowIter(s.own.Query(ctx,
+		"SELECT port, target, agent, created_by, created_at FROM fraktalia_forward ORDER BY port")).AsList()
+}
+
+// Person is somebody to whom the program gave an account.
+type Person struct {
+	UserID  string
+	AddedBy string
+	AddedAt time.Time
+}
+
+// SavePerson records who was added by whom, and when.
+func (s *Store) SavePerson(ctx context.Context, p Person) error {
+	_, err := s.own.Exec(ctx, `INSERT INTO fraktalia_person (user_id, added_by, added_at) VALUES ($1, $2, $3)
+		ON CONFLICT (user_id) DO UPDATE SET added_by=excluded.added_by, added_at=excluded.added_at`,
+		p.UserID, p.AddedBy, millis(p.AddedAt))
+	return err
+}
+
+// PersonOf finds the record of an account; ok is false where there is none.
+func (s *Store) PersonOf(ctx context.Context, userID string) (p Person, ok bool, err error) {
+	var addedAt int64
+	err = s.own.QueryRow(ctx, "SELECT user_id, added_by, added_at FROM fraktalia_person WHERE user_id=$1", userID).
+		Scan(&p.UserID, &p.AddedBy, &addedAt)
+	if errors.Is(err, sql.ErrNoRows) {
+		return p, false, nil
+	}
+	p.AddedAt = fromMillis(addedAt)
+	return p, err == nil, err
+}
+
+// Redaction is a message of ours that shall vanish.
+type Redaction struct {
+	EventID string
+	RoomID  string
+	DueAt   time.Time
+}
+
+// PlanRedaction remembers that a message shall vanish at its time.
+func (s *Store) PlanRedaction(ctx context.Context, r Redaction) error {
+	_, err := s.own.Exec(ctx, `INSERT INTO fraktalia_redaction (event_id, room_id, due_at) VALUES ($1, $2, $3)
+		ON CONFLICT (event_id) DO UPDATE SET due_at=excluded.due_at`, r.EventID, r.RoomID, millis(r.DueAt))
+	return err
+}
+
+// Redactions lists what shall vanish, the soonest first.
+func (s *Store) Redactions(ctx context.Context) ([]Redaction, error) {
+	scan := dbutil.ConvertRowFn[Redaction](func(row dbutil.Scannable) (r Redaction, err error) {
+		var dueAt int64
+		err = row.Scan(&r.EventID, &r.RoomID, &dueAt)
+		r.DueAt = fromMillis(dueAt)
+		return r, err
+	})
+	return scan.NewRowIter(s.own.Query(ctx, "SELECT event_id, room_id, due_at FROM fraktalia_redaction ORDER BY due_at")).AsList()
+}
+
+// ForgetRedaction removes a message that has vanished.
+func (s *Store) ForgetRedaction(ctx context.Context, eventID string) error {
+	_, err := s.own.Exec(ctx, "DELETE FROM fraktalia_redaction WHERE event_id=$1", eventID)
+	return err
+}
+
+// Build is a sandbox image that was made.
+type Build struct {
+	Tag       string
+	ImageID   string
+	Size      int64
+	StartedAt time.Time
+	Duration  time.Duration
+	StartedBy string
+}
+
+// SaveBuild records an image that was made.
+func (s *Store) SaveBuild(ctx context.Context, b Build) error {
+	_, err := s.own.Exec(ctx, `INSERT INTO fraktalia_build (tag, image_id, size, started_at, duration, started_by)
+		VALUES ($1, $2, $3, $4, $5, $6)`, b.Tag, b.ImageID, b.Size, millis(b.StartedAt), b.Duration.Milliseconds(), b.StartedBy)
+	return err
+}
