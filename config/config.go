@@ -1,0 +1,157 @@
+// Package config reads fraktalia.yaml: strictly, with all mistakes told at
+// once. It checks form only; whether a server answers is for others to find
+// out, and nothing is guessed that a person did not write.
+package config
+
+import (
+	"bytes"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Example is the shipped file, every field explained.
+//
+//go:embed fraktalia.example.yaml
+var Example string
+
+// Config is the whole file. fraktalia.example.yaml says what each field means.
+type Config struct {
+	Homeserver Homeserver `yaml:"homeserver"`
+	Bot        Bot        `yaml:"bot"`
+	Owners     []string   `yaml:"owners"`
+	Rooms      Rooms      `yaml:"rooms"`
+	Data       string     `yaml:"data"`
+	Forwards   Forwards   `yaml:"forwards"`
+	Sandbox    Sandbox    `yaml:"sandbox"`
+	OpenClaw   OpenClaw   `yaml:"openclaw"`
+	Log        Log        `yaml:"log"`
+}
+
+// Homeserver is the server the bot lives on.
+type Homeserver struct {
+	Address                string `yaml:"address"`
+	ServerName             string `yaml:"server_name"`
+	PublicAddress          string `yaml:"public_address"`
+	RegistrationSecretFile string `yaml:"registration_secret_file"`
+}
+
+// Bot is the bot's own account.
+type Bot struct {
+	UserID       string `yaml:"user_id"`
+	PasswordFile string `yaml:"password_file"`
+}
+
+// Rooms are the ids of rooms that exist already.
+type Rooms struct {
+	Admin string `yaml:"admin"`
+	Chat  string `yaml:"chat"`
+}
+
+// Forwards bounds what !forward may open.
+type Forwards struct {
+	Range  PortRange `yaml:"range"`
+	Listen string    `yaml:"listen"`
+}
+
+// Sandbox is the image and the engine that builds it.
+type Sandbox struct {
+	Image  string `yaml:"image"`
+	Base   string `yaml:"base"`
+	Docker string `yaml:"docker"`
+}
+
+// OpenClaw is where OpenClaw keeps its configuration and listens.
+type OpenClaw struct {
+	Config  string `yaml:"config"`
+	Gateway string `yaml:"gateway"`
+}
+
+// Log bounds what is written to the log.
+type Log struct {
+	Level string `yaml:"level"`
+}
+
+// Default is the configuration of a file that says only what it must.
+func Default() Config {
+	return Config{
+		Data:     ".",
+		Forwards: Forwards{Range: PortRange{9000, 9099}, Listen: "private"},
+		Sandbox:  Sandbox{Image: "openclaw-sandbox:bookworm-slim", Base: "debian:bookworm-slim"},
+		OpenClaw: OpenClaw{Config: "~/.openclaw/openclaw.json", Gateway: "http://127.0.0.1:18789"},
+		Log:      Log{Level: "info"},
+	}
+}
+
+// Load reads the file at path. The error, if any, is a *Mistakes that lists
+// everything wrong in it, or says that the file cannot be read.
+func Load(path string) (Config, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("read configuration: %w", err)
+	}
+	folder, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return Config{}, fmt.Errorf("read configuration: %w", err)
+	}
+	return parse(text, path, folder)
+}
+
+func parse(text []byte, name, folder string) (Config, error) {
+	c := Default()
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	decoder.KnownFields(true)
+	found := &Mistakes{File: name}
+	if err := decoder.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
+		found.addYAML(err)
+	}
+	found.List = append(found.List, c.check()...)
+	if len(found.List) > 0 {
+		return Config{}, found
+	}
+	c.resolve(folder)
+	return c, nil
+}
+
+// Write makes the file at path, mode 0600, from the shipped example with the
+// values of c in it, so that the explanations come along.
+func Write(path string, c Config) error {
+	text, err := c.render()
+	if err != nil {
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("write configuration: %w", err)
+	}
+	defer file.Close()
+	if _, err := file.Write(text); err != nil {
+		return fmt.Errorf("write configuration: %w", err)
+	}
+	return file.Close()
+}
+
+// resolve makes every path absolute.
+func (c *Config) resolve(folder string) {
+	for _, path := range []*string{&c.Homeserver.RegistrationSecretFile, &c.Bot.PasswordFile, &c.Data, &c.OpenClaw.Config} {
+		*path = absolute(*path, folder)
+	}
+}
+
+func absolute(path, folder string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	if rest, ok := strings.CutPrefix(path, "~/"); ok {
+		if home, err := os.UserHomeDir(); err == nil {
+			return filepath.Join(home, rest)
+		}
+	}
+	return filepath.Join(folder, path)
+}
