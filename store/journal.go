@@ -46,12 +46,15 @@ var scanCommand = dbutil.ConvertRowFn[Command](func(row dbutil.Scannable) (c Com
 	return c, err
 })
 
-// AddCommand writes a new row and returns its id; an event that has one
-// already is left alone, and fresh is false.
+// AddCommand writes a new row, in c.State or else New, and returns its id; an
+// event that has one already is left alone, and fresh is false.
 func (s *Store) AddCommand(ctx context.Context, c Command) (id int64, fresh bool, err error) {
-	result, err := s.own.Exec(ctx, `INSERT INTO fraktalia_journal (event_id, room_id, sender, line, sent_at, stored_at, state)
-		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (event_id) DO NOTHING`,
-		c.EventID, c.RoomID, c.Sender, c.Line, millis(c.SentAt), millis(time.Now()), New)
+	if c.State == "" {
+		c.State = New
+	}
+	result, err := s.own.Exec(ctx, `INSERT INTO fraktalia_journal (event_id, room_id, sender, line, sent_at, stored_at, state, answered)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (event_id) DO NOTHING`,
+		c.EventID, c.RoomID, c.Sender, c.Line, millis(c.SentAt), millis(time.Now()), c.State, c.State == Dropped)
 	if err != nil {
 		return 0, false, fmt.Errorf("write journal: %w", err)
 	}
@@ -62,9 +65,9 @@ func (s *Store) AddCommand(ctx context.Context, c Command) (id int64, fresh bool
 	return id, true, err
 }
 
-// Commands lists the rows in a state, oldest first.
-func (s *Store) Commands(ctx context.Context, state State) ([]Command, error) {
-	return scanCommand.NewRowIter(s.own.Query(ctx, commandColumns+"WHERE state=$1 ORDER BY id", state)).AsList()
+// OpenCommands lists the rows whose sender has not had the answer, oldest first.
+func (s *Store) OpenCommands(ctx context.Context) ([]Command, error) {
+	return scanCommand.NewRowIter(s.own.Query(ctx, commandColumns+"WHERE answered=0 ORDER BY id")).AsList()
 }
 
 // CommandOf finds the row of an event; ok is false where there is none.
@@ -89,6 +92,12 @@ func (s *Store) BeginCommand(ctx context.Context, id int64) (bool, error) {
 func (s *Store) EndCommand(ctx context.Context, id int64, state State, outcome, undo string) error {
 	_, err := s.own.Exec(ctx, "UPDATE fraktalia_journal SET state=$1, ended_at=$2, outcome=$3, undo=$4 WHERE id=$5",
 		state, millis(time.Now()), outcome, undo, id)
+	return err
+}
+
+// AnsweredCommand notes that the sender has had the answer.
+func (s *Store) AnsweredCommand(ctx context.Context, id int64) error {
+	_, err := s.own.Exec(ctx, "UPDATE fraktalia_journal SET answered=1 WHERE id=$1", id)
 	return err
 }
 

@@ -38,6 +38,15 @@ func TestJournalRunsARowOnce(t *testing.T) {
 	if err := s.EndCommand(ctx, id, Done, "fine", "!undo"); err != nil {
 		t.Fatal(err)
 	}
+	if rows, _ := s.OpenCommands(ctx); len(rows) != 1 {
+		t.Fatalf("%d rows wait for their answer, want 1", len(rows))
+	}
+	if err := s.AnsweredCommand(ctx, id); err != nil {
+		t.Fatal(err)
+	}
+	if rows, _ := s.OpenCommands(ctx); len(rows) != 0 {
+		t.Fatalf("%d rows wait for their answer, want none", len(rows))
+	}
 	got, ok, err := s.CommandOf(ctx, "$1")
 	if err != nil || !ok || got.State != Done || got.Undo != "!undo" || !got.SentAt.Equal(row.SentAt) {
 		t.Fatalf("row is %+v, %v, %v", got, ok, err)
@@ -60,7 +69,7 @@ func TestTransactionIsWhole(t *testing.T) {
 	if !errors.Is(err, broken) {
 		t.Fatal(err)
 	}
-	if rows, _ := s.Commands(ctx, New); len(rows) != 0 {
+	if rows, _ := s.OpenCommands(ctx); len(rows) != 0 {
 		t.Errorf("journal kept %d rows", len(rows))
 	}
 	if token, _ := s.Setting(ctx, "sync_token"); token != "" {

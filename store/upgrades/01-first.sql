@@ -17,9 +17,10 @@ CREATE TABLE fraktalia_journal (
 	ended_at  INTEGER,
 	state     TEXT NOT NULL CHECK (state IN ('new', 'running', 'done', 'failed', 'interrupted', 'dropped')),
 	outcome   TEXT NOT NULL DEFAULT '',
-	undo      TEXT NOT NULL DEFAULT ''
+	undo      TEXT NOT NULL DEFAULT '',
+	answered  INTEGER NOT NULL DEFAULT 0
 );
-CREATE INDEX fraktalia_journal_open ON fraktalia_journal (state) WHERE state IN ('new', 'running');
+CREATE INDEX fraktalia_journal_open ON fraktalia_journal (id) WHERE answered = 0;
 
 -- Events whose room key has not arrived yet.
 CREATE TABLE fraktalia_undecrypted (
