@@ -2,9 +2,7 @@ package stack
 
 import (
 	"context"
-	"crypto/sha256"
 	_ "embed"
-	"encoding/hex"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,13 +14,24 @@ import (
 //go:embed constraints.txt
 var constraints string
 
+// DefaultCache is the folder, in the user's cache, where an installation of
+// this release is kept to be taken over by data folders. It may not exist.
+func DefaultCache() string {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "" // no HOME: nothing is kept
+	}
+	return filepath.Join(cache, "fraktalia", "synapse-"+SynapseVersion)
+}
+
 // Install brings the pinned Synapse into a virtual environment at path. One
 // that is complete already (made here, or a symbolic link to one that was) is
-// left alone and nothing is downloaded; anything else at path is replaced. Two
-// installs at the same path wait for each other.
+// left alone and nothing is downloaded; anything else at path is replaced. A
+// complete one at cache ("" for none) is taken over, which takes a second
+// instead of half a minute. Two installs at the same path wait for each other.
 //
 // Errors: ErrNoPython, ErrNoVenv, ErrInstall.
-func Install(ctx context.Context, path string, progress func(Event)) error {
+func Install(ctx context.Context, path, cache string, progress func(Event)) error {
 	if installed(ctx, path) {
 		return nil
 	}
@@ -40,6 +49,12 @@ func Install(ctx context.Context, path string, progress func(Event)) error {
 	if installed(ctx, path) { // by whom we waited for
 		return nil
 	}
+	if err := os.RemoveAll(path); err != nil {
+		return fmt.Errorf("remove incomplete environment: %w", err)
+	}
+	if cache != "" && installed(ctx, cache) && private(cache) {
+		return takeOver(path, cache, progress)
+	}
 	return install(ctx, path, progress)
 }
 
@@ -47,9 +62,6 @@ func install(ctx context.Context, path string, progress func(Event)) error {
 	interpreter, err := findPython(ctx)
 	if err != nil {
 		return err
-	}
-	if err := os.RemoveAll(path); err != nil {
-		return fmt.Errorf("remove incomplete environment: %w", err)
 	}
 	progress(Event{Step: StepVenv, Percent: Unknown})
 	if err := runTool(ctx, StepVenv, nil, interpreter.path, "-I", "-m", "venv", path); err != nil {
@@ -74,14 +86,33 @@ func install(ctx context.Context, path string, progress func(Event)) error {
 	return nil
 }
 
-func stampFile(venv string) string { return filepath.Join(venv, "fraktalia-complete") }
+// takeOver copies a complete environment, with hard links where it can. Moving
+// one is safe here, though its scripts name the old place: we only ever run
+// its Python, which finds its packages beside itself.
+func takeOver(path, cache string, progress func(Event)) error {
+	progress(Event{Step: StepPackages, Percent: Unknown})
+	if err := copyTree(cache, path, stampName); err != nil {
+		return fmt.Errorf("take Synapse over from %s: %w", cache, err)
+	}
+	data, err := os.ReadFile(stampFile(cache))
+	if err != nil {
+		return fmt.Errorf("take Synapse over from %s: %w", cache, err)
+	}
+	if err := writeFile(stampFile(path), data); err != nil {
+		return err
+	}
+	progress(Event{Step: StepPackages, Percent: 100})
+	return nil
+}
+
+const stampName = "fraktalia-complete"
+
+func stampFile(venv string) string { return filepath.Join(venv, stampName) }
 
 // stamp names everything that the environment depends on: a newer Synapse,
-// other pins or another Python make it a new one.
-func stamp(pythonVersion string) string {
-	sum := sha256.Sum256([]byte(constraints))
-	return fmt.Sprintf("matrix-synapse %s, pins %s, python %s\n", SynapseVersion, hex.EncodeToString(sum[:8]), pythonVersion)
-}
+// other pins or another Python make it a new one. scripts/synapse writes the
+// same.
+func stamp(pythonVersion string) string { return "python " + pythonVersion + "\n" + constraints }
 
 // installed says whether the environment is complete and its Python is still
 // the one that it was made for: an upgrade of the distribution exchanges it.

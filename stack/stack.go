@@ -32,6 +32,7 @@ type Options struct {
 	Data       string        // the data folder; made with mode 0700 when absent
 	Listen     string        // HOST:PORT of the homeserver; port 0 takes a free one
 	ServerName string        // "" keeps the data folder's, or takes DefaultServerName for a new one
+	Cache      string        // a kept installation to take over, see DefaultCache; "" for none
 	Log        *logrus.Entry // what happens, for a log file
 
 	Progress    func(Event)     // told as Prepare and Start go on; may be nil
@@ -109,7 +110,7 @@ func (s *Stack) Prepare(ctx context.Context) (err error) {
 	if s.serverName, err = s.settleServerName(ctx); err != nil {
 		return err
 	}
-	if err = Install(ctx, s.layout.venv(), s.options.Progress); err != nil {
+	if err = Install(ctx, s.layout.venv(), s.options.Cache, s.options.Progress); err != nil {
 		return err
 	}
 	return s.configure()

@@ -25,22 +25,15 @@ type Server struct {
 	Data         string // the data folder
 }
 
-// Cache is the folder of the installation that all tests on this machine
-// share.
-func Cache() (string, error) {
-	cache, err := os.UserCacheDir()
-	return filepath.Join(cache, "fraktalia", "synapse-"+stack.SynapseVersion), err
-}
-
 // Link puts the shared installation, made on first use, into a data folder, so
 // that bringing up a homeserver there downloads nothing.
 func Link(t testing.TB, data string) {
 	t.Helper()
-	cache, err := Cache()
-	if err != nil {
-		t.Fatalf("no cache folder for Synapse: %v", err)
+	cache := stack.DefaultCache()
+	if cache == "" {
+		t.Fatal("there is no cache folder for Synapse: HOME is not set")
 	}
-	if err := stack.Install(t.Context(), cache, func(stack.Event) {}); err != nil {
+	if err := stack.Install(t.Context(), cache, "", func(stack.Event) {}); err != nil {
 		t.Fatalf("Synapse for tests cannot be installed: %v", err)
 	}
 	if err := os.MkdirAll(filepath.Join(data, "synapse"), 0o700); err != nil {

@@ -1,0 +1,60 @@
+# Fraktalia. `make help` lists what there is.
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+GOFLAGS += -tags=goolm
+export GOFLAGS
+export CGO_ENABLED = 1
+
+# What can be done side by side is: a recipe calls make with -j for that.
+TOGETHER := $(MAKE) --no-print-directory
+
+.PHONY: help up build test bench demo lint clean
+.PHONY: packages test-packages modules engine synapse
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 8
+
+up: ## set everything up, then run homeserver and bot (ARGS="--listen ..." goes to it)
+	@$(TOGETHER) -j2 packages modules
+	@$(TOGETHER) -j3 engine synapse build
+	@exec scripts/with-docker bin/fraktalia up $(ARGS)
+
+build: ## make bin/fraktalia
+	@go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/fraktalia .
+
+test: ## run every test, against a real Synapse and a real Docker engine
+	@$(TOGETHER) -j2 test-packages modules
+	@$(TOGETHER) -j3 engine synapse build
+	@scripts/with-docker scripts/test
+
+bench: ## measure; prints one line a figure
+	@$(TOGETHER) -j2 test-packages modules
+	@$(TOGETHER) -j3 engine synapse build
+	@scripts/with-docker go test -run '^$$' -bench . -timeout 60m ./bench/...
+
+demo: ## the whole thing in a throwaway folder, to look at
+	@$(TOGETHER) -j2 packages modules
+	@$(TOGETHER) -j3 engine synapse build
+	@exec scripts/with-docker bin/fraktalia demo
+
+lint: ## formatting and go vet
+	@scripts/lint
+
+clean: ## remove what was built here
+	rm -rf bin
+
+packages:
+	@scripts/prepare
+
+test-packages:
+	@scripts/prepare test
+
+# Fetches what the build needs while packages are being installed.
+modules:
+	@go list -deps . >/dev/null
+
+engine:
+	@scripts/engine
+
+synapse:
+	@scripts/synapse
