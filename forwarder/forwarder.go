@@ -1,0 +1,169 @@
+// Package forwarder carries connections from ports of this host to ports
+// inside sandbox containers that come and go.
+//
+// It owns the listening sockets, the connections and their bytes. It is told
+// which sandboxes there are (SetSandboxes, SetUnknown) and never looks for
+// them itself: it knows neither Docker nor the store, and keeps nothing on
+// disk. Who may open which port is decided above it.
+//
+// A connection belongs to one run of one container and is reset when that
+// ends, because the next container gets the same address. Ends and resets
+// are passed on both ways.
+package forwarder
+
+import (
+	"context"
+	"net/netip"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	defaultDrain = 5 * time.Second
+	maxLoops     = 8
+	// reserved descriptors are never spent on connections: the rest of the
+	// program must still answer when a forward is flooded.
+	reserved = 512
+)
+
+// Options are a forwarder's dependencies and limits.
+type Options struct {
+	Log *logrus.Entry
+	// Holder names the program that listens on a TCP port, "" if it cannot;
+	// nil names nobody.
+	Holder func(port int) string
+	// Drain bounds how long connections may go on after their forward was
+	// closed or the forwarder stopped; 0 is 5 s.
+	Drain time.Duration
+}
+
+// Forwarder holds all forwards of this host.
+type Forwarder struct {
+	log    *logrus.Entry
+	holder func(port int) string
+	drain  time.Duration
+	limit  int64 // connections at once
+	pipes  *pipes
+
+	world atomic.Pointer[world]
+	bars  atomic.Pointer[[]netip.Prefix]
+	open  atomic.Int64
+
+	mu    sync.Mutex
+	ports map[int]*port
+	loops []*loop
+}
+
+// New makes a forwarder without forwards. It accepts connections while Run
+// runs; until then they wait in the kernel.
+func New(options Options) *Forwarder {
+	f := &Forwarder{log: options.Log, holder: options.Holder, drain: options.Drain, limit: connectionLimit(),
+		pipes: &pipes{}, ports: map[int]*port{}}
+	if f.holder == nil {
+		f.holder = func(int) string { return "" }
+	}
+	if f.drain == 0 {
+		f.drain = defaultDrain
+	}
+	f.world.Store(&world{})
+	f.bars.Store(&[]netip.Prefix{})
+	return f
+}
+
+// connectionLimit is what the process's descriptors allow, two for each
+// connection. Go's runtime has raised the soft limit to the hard one already.
+func connectionLimit() int64 {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return 256
+	}
+	return max((int64(min(limit.Cur, 1<<30))-reserved)/2, 64)
+}
+
+// SetSandboxes says which sandboxes run now. Connections to a run that is not
+// among them are reset.
+func (f *Forwarder) SetSandboxes(sandboxes []Sandbox) {
+	f.setWorld(&world{known: true, sandboxes: slices.Clone(sandboxes)})
+}
+
+// SetUnknown says that nothing is known for the moment: new connections are
+// reset, those that are open stay until the next SetSandboxes.
+func (f *Forwarder) SetUnknown(err error) { f.setWorld(&world{err: err}) }
+
+func (f *Forwarder) setWorld(w *world) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.world.Store(w)
+	for _, l := range f.loops {
+		l.post(func() { l.sweep(w) })
+	}
+}
+
+// barred says whether an address is on a network of containers.
+func (f *Forwarder) barred(addr netip.Addr) bool {
+	return slices.ContainsFunc(*f.bars.Load(), func(p netip.Prefix) bool { return p.Contains(addr) })
+}
+
+// Run accepts and carries connections until ctx ends. It then stops
+// listening, gives what is open the drain time, resets the rest, and returns
+// when all of it has ended.
+func (f *Forwarder) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	if err := f.start(group); err != nil {
+		return err
+	}
+	group.Go(func() error { f.keep(ctx); return nil })
+	<-ctx.Done()
+	f.stop()
+	err := group.Wait()
+	f.pipes.close()
+	return err
+}
+
+// start makes the loops, one a processor, and gives them the listeners.
+func (f *Forwarder) start(group *errgroup.Group) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for range min(runtime.GOMAXPROCS(0), maxLoops) {
+		l, err := newLoop(f)
+		if err != nil {
+			for _, made := range f.loops {
+				made.free()
+			}
+			f.loops = nil
+			return err
+		}
+		f.loops = append(f.loops, l)
+	}
+	for _, l := range f.loops {
+		for _, p := range f.ports {
+			for _, ln := range p.listeners {
+				l.listen(ln)
+			}
+		}
+		group.Go(l.run)
+	}
+	return nil
+}
+
+// stop closes the listeners and lets the loops end, by force after the drain
+// time.
+func (f *Forwarder) stop() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, p := range f.ports {
+		f.closeListeners(p)
+	}
+	for _, l := range f.loops {
+		l.post(func() { l.leaving = true })
+		time.AfterFunc(f.drain, func() { l.post(func() { l.dropAll(nil) }) })
+	}
+	f.loops = nil
+}

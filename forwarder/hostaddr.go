@@ -1,0 +1,142 @@
+package forwarder
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net"
+	"net/netip"
+	"regexp"
+	"strings"
+	"syscall"
+)
+
+// hostAddr is an address of this host and what it says about who is behind it.
+type hostAddr struct {
+	addr       netip.Addr
+	prefix     netip.Prefix // the network that is reached through it
+	containers bool         // on a bridge that only containers are on
+	tun        bool         // on a tun device (Tailscale's is one)
+}
+
+// link is a network interface as the kernel describes it.
+type link struct {
+	name   string
+	kind   string // "bridge", "veth", "tun", "vlan", ...; "" for hardware
+	master int    // index of the bridge that it is a port of; 0 for none
+}
+
+// hostAddrs reads this host's addresses from the kernel.
+func hostAddrs() ([]hostAddr, error) {
+	links, err := readLinks()
+	if err != nil {
+		return nil, err
+	}
+	interfaces, err := net.Interfaces()
+	if err != nil {
+		return nil, fmt.Errorf("read network interfaces: %w", err)
+	}
+	var host []hostAddr
+	for _, i := range interfaces {
+		addrs, err := i.Addrs()
+		if err != nil {
+			continue // it has just gone
+		}
+		for _, a := range addrs {
+			prefix, err := netip.ParsePrefix(a.String())
+			if err != nil || prefix.Addr().IsLinkLocalUnicast() {
+				continue // link-local ones need a zone, which no browser takes
+			}
+			host = append(host, hostAddr{addr: prefix.Addr(), prefix: prefix.Masked(),
+				containers: containerBridge(i.Index, links), tun: links[i.Index].kind == "tun"})
+		}
+	}
+	return host, nil
+}
+
+// engineBridge matches the names that Docker gives to its bridges.
+var engineBridge = regexp.MustCompile(`^(docker0|br-[0-9a-f]{12})$`)
+
+// containerBridge says whether an interface is a bridge that serves containers
+// only: Docker's by name, any other whose ports are all veth pairs. A bridge
+// with a real card among its ports is the LAN.
+func containerBridge(index int, links map[int]link) bool {
+	if links[index].kind != "bridge" {
+		return false
+	}
+	if engineBridge.MatchString(links[index].name) {
+		return true
+	}
+	for _, port := range links {
+		if port.master == index && port.kind != "veth" {
+			return false
+		}
+	}
+	return true
+}
+
+const (
+	attrMaster   = 10 // IFLA_MASTER, linux/if_link.h
+	attrLinkInfo = 18 // IFLA_LINKINFO
+	attrKind     = 1  // IFLA_INFO_KIND, inside it
+)
+
+// readLinks asks the kernel (rtnetlink) for all interfaces by index.
+func readLinks() (map[int]link, error) {
+	answer, err := syscall.NetlinkRIB(syscall.RTM_GETLINK, syscall.AF_UNSPEC)
+	if err != nil {
+		return nil, fmt.Errorf("read network interfaces: %w", err)
+	}
+	messages, err := syscall.ParseNetlinkMessage(answer)
+	if err != nil {
+		return nil, fmt.Errorf("read network interfaces: %w", err)
+	}
+	links := map[int]link{}
+	for _, m := range messages {
+		if m.Header.Type != syscall.RTM_NEWLINK || len(m.Data) < syscall.SizeofIfInfomsg {
+			continue
+		}
+		attrs, err := syscall.ParseNetlinkRouteAttr(&m)
+		if err != nil {
+			return nil, fmt.Errorf("read network interfaces: %w", err)
+		}
+		index := int(int32(binary.NativeEndian.Uint32(m.Data[4:])))
+		links[index] = linkOf(attrs)
+	}
+	return links, nil
+}
+
+func linkOf(attrs []syscall.NetlinkRouteAttr) link {
+	var l link
+	for _, attr := range attrs {
+		switch attr.Attr.Type {
+		case syscall.IFLA_IFNAME:
+			l.name = cString(attr.Value)
+		case attrMaster:
+			l.master = int(binary.NativeEndian.Uint32(attr.Value))
+		case attrLinkInfo:
+			l.kind = kindIn(attr.Value)
+		}
+	}
+	return l
+}
+
+// kindIn finds the kind among nested attributes: each a length and a type of
+// two bytes, the value, and padding to four.
+func kindIn(nested []byte) string {
+	for len(nested) >= 4 {
+		size, kind := int(binary.NativeEndian.Uint16(nested)), binary.NativeEndian.Uint16(nested[2:])
+		if size < 4 || size > len(nested) {
+			return ""
+		}
+		if kind == attrKind {
+			return cString(nested[4:size])
+		}
+		nested = nested[min((size+3)&^3, len(nested)):]
+	}
+	return ""
+}
+
+func cString(value []byte) string {
+	text, _, _ := strings.Cut(string(value), "\x00")
+	return text
+}

@@ -1,0 +1,96 @@
+package forwarder
+
+import (
+	"context"
+	"errors"
+	"net"
+	"slices"
+	"time"
+)
+
+// probeLimit bounds one probe's attempt at one address.
+const probeLimit = 2 * time.Second
+
+// List tells how every forward stands, sorted by port.
+func (f *Forwarder) List() []Status {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var all []Status
+	for _, p := range f.ports {
+		all = append(all, f.status(p))
+	}
+	slices.SortFunc(all, func(a, b Status) int { return a.Port - b.Port })
+	return all
+}
+
+// status is called with the mutex held.
+func (f *Forwarder) status(p *port) Status {
+	w := f.world.Load()
+	r := p.route(w)
+	s := Status{Spec: p.spec, State: r.state, Listening: p.listening(), Answer: Answer(p.lastMet.Load()), Way: p.way(),
+		Open: p.open.Load(), Total: p.total.Load(), In: p.in.Load(), Out: p.out.Load(), Since: p.since}
+	switch r.state {
+	case Serving, Unreachable:
+		s.Sandbox = r.sandboxes[0]
+	case Ambiguous:
+		s.Agents = agents(r.sandboxes)
+	case Unknown:
+		s.Err = &UnknownError{w.err}
+	}
+	if p.refusal != nil {
+		s.Holder, s.Err = p.refusal.Holder, p.refusal
+	} else if p.failure != nil {
+		s.Err = p.failure
+	}
+	if len(s.Listening) == 0 {
+		s.State = Held
+	}
+	return s
+}
+
+// Probe tries whether the service inside answers, and returns the way that
+// was taken ("direct"). It opens one connection and closes it at once.
+// Errors: *NotOpenError, *NoSandboxError, *AmbiguousError, *UnknownError,
+// *SilentError.
+func (f *Forwarder) Probe(ctx context.Context, port int) (string, error) {
+	f.mu.Lock()
+	p, ok := f.ports[port]
+	f.mu.Unlock()
+	if !ok {
+		return "", &NotOpenError{port}
+	}
+	w := f.world.Load()
+	r := p.route(w)
+	switch r.state {
+	case Waiting:
+		return "", &NoSandboxError{p.spec.Agent}
+	case Ambiguous:
+		return "", &AmbiguousError{agents(r.sandboxes)}
+	case Unknown:
+		return "", &UnknownError{w.err}
+	}
+	silent := &SilentError{Sandbox: r.sandboxes[0], To: p.spec.To}
+	for _, t := range r.targets {
+		if silent.Err = tryConnect(ctx, t); silent.Err == nil {
+			p.met(Answers, wayDirect)
+			return wayDirect, nil
+		}
+	}
+	if ctx.Err() == nil {
+		p.met(Silent, "")
+	}
+	return "", silent
+}
+
+func tryConnect(ctx context.Context, t target) error {
+	dialer := net.Dialer{Timeout: probeLimit}
+	conn, err := dialer.DialContext(ctx, "tcp", t.addr.String())
+	if err != nil {
+		var failed *net.OpError
+		if errors.As(err, &failed) {
+			return failed.Err // the address and "dial tcp" are in the error that wraps it
+		}
+		return err
+	}
+	return conn.Close()
+}

@@ -1,0 +1,206 @@
+package forwarder
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// keepEvery is how often addresses of the host are looked at anew and
+	// ports that another program held are tried again.
+	keepEvery    = 2 * time.Second
+	firstBackOff = time.Second
+	lastBackOff  = 15 * time.Second
+)
+
+// Open binds a forward's port now, on every address of its policy or on none.
+// Errors: *InUseError, *AlreadyError, or what the kernel said.
+func (f *Forwarder) Open(spec Spec) error {
+	spec = spec.normal()
+	if err := spec.check(); err != nil {
+		return err
+	}
+	host, err := hostAddrs()
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if p, ok := f.ports[spec.Port]; ok {
+		return &AlreadyError{p.spec}
+	}
+	p := newPort(spec)
+	f.bind(p, host)
+	if p.refusal != nil || p.failure != nil {
+		f.closeListeners(p)
+		if p.refusal != nil {
+			return p.refusal
+		}
+		return p.failure
+	}
+	f.ports[spec.Port] = p
+	return nil
+}
+
+// Restore opens forwards that were there before. A port that cannot be bound
+// is no error here: it is shown as held and tried again. A spec that is
+// already open, or is nonsense, is.
+func (f *Forwarder) Restore(specs []Spec) error {
+	host, err := hostAddrs()
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var failed []error
+	for _, spec := range specs {
+		spec = spec.normal()
+		if err := spec.check(); err != nil {
+			failed = append(failed, err)
+			continue
+		}
+		if p, ok := f.ports[spec.Port]; ok {
+			failed = append(failed, &AlreadyError{p.spec})
+			continue
+		}
+		p := newPort(spec)
+		f.bind(p, host)
+		f.ports[spec.Port] = p
+	}
+	return errors.Join(failed...)
+}
+
+func newPort(spec Spec) *port {
+	return &port{spec: spec, since: time.Now(), listeners: map[netip.Addr]*listener{}, backOff: firstBackOff}
+}
+
+// bind makes the port's listeners what its policy wants on this host: binds
+// what is missing, closes what the host no longer has. The caller holds the
+// mutex.
+func (f *Forwarder) bind(p *port, host []hostAddr) {
+	f.bars.Store(containerNetworks(host))
+	wanted := p.spec.Bind.addresses(host)
+	for addr, ln := range p.listeners {
+		if !slices.Contains(wanted, addr) {
+			f.closeListener(ln)
+		}
+	}
+	before := p.refusal
+	p.refusal, p.failure = nil, nil
+	for _, addr := range wanted {
+		if p.listeners[addr] == nil {
+			f.bindOne(p, addr, before)
+		}
+	}
+}
+
+func (f *Forwarder) bindOne(p *port, addr netip.Addr, before *InUseError) {
+	ln, err := f.listen(p, addr)
+	switch {
+	case err == nil:
+		p.listeners[addr] = ln
+		for _, l := range f.loops {
+			l.post(func() { l.listen(ln) })
+		}
+	case errors.Is(err, unix.EADDRINUSE):
+		if p.refusal == nil {
+			p.refusal = &InUseError{netip.AddrPortFrom(addr, uint16(p.spec.Port)), f.holder(p.spec.Port)}
+		}
+		if before != nil && p.refusal.Holder == "" {
+			p.refusal.Holder = before.Holder
+		}
+	case errors.Is(err, unix.EADDRNOTAVAIL):
+		// The address has just gone, or is not yet usable (IPv6 checks for
+		// duplicates first); the next look at the host decides.
+	default:
+		p.failure = err
+	}
+}
+
+func containerNetworks(host []hostAddr) *[]netip.Prefix {
+	var networks []netip.Prefix
+	for _, a := range host {
+		if a.containers {
+			networks = append(networks, a.prefix)
+		}
+	}
+	return &networks
+}
+
+// keep follows the host's addresses and retries ports that were held.
+func (f *Forwarder) keep(ctx context.Context) {
+	ticker := time.NewTicker(keepEvery)
+	defer ticker.Stop()
+	for {
+		f.rebind()
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+func (f *Forwarder) rebind() {
+	host, err := hostAddrs()
+	if err != nil {
+		f.log.WithError(err).Warn("cannot read this host's addresses")
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.bars.Store(containerNetworks(host))
+	now := time.Now()
+	for _, p := range f.ports {
+		held := p.refusal != nil || p.failure != nil
+		if held && now.Before(p.retryAt) {
+			continue
+		}
+		f.bind(p, host)
+		if p.refusal == nil && p.failure == nil {
+			p.backOff = firstBackOff
+			continue
+		}
+		p.retryAt = now.Add(p.backOff)
+		p.backOff = min(2*p.backOff, lastBackOff)
+	}
+}
+
+// Close stops a forward: no new connections from now on; those that are open
+// may go on for the drain time and are then reset. Error: *NotOpenError.
+func (f *Forwarder) Close(port int) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p, ok := f.ports[port]
+	if !ok {
+		return &NotOpenError{port}
+	}
+	delete(f.ports, port)
+	f.closeListeners(p)
+	for _, l := range f.loops {
+		time.AfterFunc(f.drain, func() { l.post(func() { l.dropAll(p) }) })
+	}
+	return nil
+}
+
+// closeListeners closes all listeners of a port; the caller holds the mutex.
+func (f *Forwarder) closeListeners(p *port) {
+	for _, ln := range p.listeners {
+		f.closeListener(ln)
+	}
+}
+
+// closeListener closes one once no loop can accept from it any more: its
+// descriptor's number may at once be another listener's.
+func (f *Forwarder) closeListener(ln *listener) {
+	delete(ln.port.listeners, ln.addr.Addr())
+	for _, l := range f.loops {
+		l.call(func() { l.unlisten(ln) })
+	}
+	unix.Close(ln.fd)
+}
