@@ -18,6 +18,9 @@ import (
 	"github.com/githabideri/fraktalia/forwarder"
 )
 
+// loopback4 is where the tests' services listen.
+var loopback4 = netip.MustParseAddr("127.0.0.1")
+
 // patience bounds what must happen; it is no measurement.
 const patience = 20 * time.Second
 
@@ -133,6 +136,7 @@ func TestBytesGoBothWays(t *testing.T) {
 	if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || line != "hello\n" {
 		t.Fatalf("got %q, %v", line, err)
 	}
+	until(t, "the bytes counted", func() bool { return status(t, f, port).Out == 6 })
 	s := status(t, f, port)
 	if s.State != forwarder.Serving || s.Sandbox.Name != "openclaw-sbx-mox" || s.Open != 1 || s.Total != 1 || s.In != 6 || s.Out != 6 ||
 		s.Answer != forwarder.Answers || s.Way != "direct" {
