@@ -45,6 +45,7 @@ func uniqueTag(t *testing.T) string {
 	t.Helper()
 	tag := sandboxtest.UniqueName("fraktalia-test-build") + ":live"
 	t.Cleanup(func() {
+		defer sandboxtest.Docker(t, "image", "prune", "-f", "--filter", "label=io.fraktalia.test="+tag)
 		for _, name := range []string{tag, tag + "-previous", tag + "-candidate"} {
 			if strings.TrimSpace(sandboxtest.Docker(t, "image", "ls", "-q", name)) != "" {
 				sandboxtest.Docker(t, "image", "rm", "-f", name)
@@ -55,8 +56,9 @@ func uniqueTag(t *testing.T) string {
 }
 
 // dockerfile is a build context of these instructions on the argument BASE.
-func dockerfile(instructions ...string) fstest.MapFS {
-	text := "ARG BASE\nFROM ${BASE}\n" + strings.Join(instructions, "\n") + "\n"
+// The label marks what the classic builder leaves of a failed build.
+func dockerfile(tag string, instructions ...string) fstest.MapFS {
+	text := "ARG BASE\nFROM ${BASE}\nLABEL io.fraktalia.test=" + tag + "\n" + strings.Join(instructions, "\n") + "\n"
 	return fstest.MapFS{"Dockerfile": {Data: []byte(text)}}
 }
 
@@ -81,9 +83,9 @@ func imageID(t *testing.T, e *sandbox.Engine, ref string) string {
 func TestBuildMovesTheLiveTag(t *testing.T) {
 	forBothBuilders(t, func(t *testing.T, e *sandbox.Engine, o sandbox.BuildOptions) {
 		var log bytes.Buffer
-		o.Context = dockerfile("ARG WORD", "RUN echo said ${WORD}", "RUN sleep 1.5", "RUN echo last")
+		o.Context = dockerfile(o.Tag, "ARG WORD", "RUN echo said ${WORD}", "RUN sleep 1.5", "RUN echo last")
 		o.Args = map[string]string{"WORD": "first"}
-		o.Labels = map[string]string{"io.fraktalia.test": "yes"}
+		o.Labels = map[string]string{"io.fraktalia.more": "yes"}
 		o.Log = &log
 		var seen []sandbox.Progress
 		first, err := e.Build(t.Context(), o, func(p sandbox.Progress) { seen = append(seen, p) })
@@ -118,7 +120,7 @@ func checkResult(t *testing.T, e *sandbox.Engine, o sandbox.BuildOptions, r sand
 	if id := imageID(t, e, o.Tag+"-candidate"); id != "" {
 		t.Errorf("the candidate's tag is still there: %s", id)
 	}
-	if r.Builder != o.Builder || r.Replaced != "" || r.LogError != nil || r.Image.Labels["io.fraktalia.test"] != "yes" {
+	if r.Builder != o.Builder || r.Replaced != "" || r.LogError != nil || r.Image.Labels["io.fraktalia.more"] != "yes" {
 		t.Errorf("result %+v", r)
 	}
 	ran := slices.ContainsFunc(r.Steps, func(s sandbox.BuildStep) bool {
@@ -150,7 +152,7 @@ func checkProgress(t *testing.T, seen []sandbox.Progress) {
 func TestBuildUsesTheCache(t *testing.T) {
 	forBothBuilders(t, func(t *testing.T, e *sandbox.Engine, o sandbox.BuildOptions) {
 		o.NoCache = false
-		o.Context = dockerfile("RUN echo " + o.Tag)
+		o.Context = dockerfile(o.Tag, "RUN echo " + o.Tag)
 		first, err := e.Build(t.Context(), o, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -169,7 +171,7 @@ func TestBuildUsesTheCache(t *testing.T) {
 func TestFailedStepLeavesTheLiveImage(t *testing.T) {
 	forBothBuilders(t, func(t *testing.T, e *sandbox.Engine, o sandbox.BuildOptions) {
 		before := buildGood(t, e, o)
-		o.Context = dockerfile("RUN echo fine", "RUN for i in $(seq 100); do echo line $i; done; echo '\033[31mno such thing\033[0m' >&2; exit 7", "RUN echo never")
+		o.Context = dockerfile(o.Tag, "RUN echo fine", "RUN for i in $(seq 100); do echo line $i; done; echo '\033[31mno such thing\033[0m'; exit 7", "RUN echo never")
 		_, err := e.Build(t.Context(), o, nil)
 		var failed *sandbox.BuildError
 		if !errors.As(err, &failed) {
@@ -187,7 +189,7 @@ func TestFailedStepLeavesTheLiveImage(t *testing.T) {
 
 func buildGood(t *testing.T, e *sandbox.Engine, o sandbox.BuildOptions) string {
 	t.Helper()
-	o.Context = dockerfile("RUN echo good")
+	o.Context = dockerfile(o.Tag, "RUN echo good")
 	result, err := e.Build(t.Context(), o, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -209,10 +211,10 @@ func checkUntouched(t *testing.T, e *sandbox.Engine, tag, before string) {
 
 func TestBrokenDockerfileNamesTheLine(t *testing.T) {
 	forBothBuilders(t, func(t *testing.T, e *sandbox.Engine, o sandbox.BuildOptions) {
-		o.Context = dockerfile("RUN echo fine", "RUNN echo oops")
+		o.Context = dockerfile(o.Tag, "RUN echo fine", "RUNN echo oops")
 		_, err := e.Build(t.Context(), o, nil)
 		var failed *sandbox.BuildError
-		if !errors.As(err, &failed) || failed.Line != 4 || !strings.Contains(failed.Message, "RUNN") {
+		if !errors.As(err, &failed) || failed.Line != 5 || !strings.Contains(failed.Message, "RUNN") {
 			t.Errorf("error %v: %+v", err, failed)
 		}
 	})
@@ -221,7 +223,7 @@ func TestBrokenDockerfileNamesTheLine(t *testing.T) {
 func TestCheckRefusesTheCandidate(t *testing.T) {
 	forBothBuilders(t, func(t *testing.T, e *sandbox.Engine, o sandbox.BuildOptions) {
 		before := buildGood(t, e, o)
-		o.Context = dockerfile("RUN echo other")
+		o.Context = dockerfile(o.Tag, "RUN echo other")
 		refused := errors.New("has no python3")
 		o.Check = func(_ context.Context, candidate sandbox.Image) error {
 			if !slices.Contains(candidate.Tags, o.Tag+"-candidate") {
@@ -240,7 +242,7 @@ func TestCancelStopsTheCommand(t *testing.T) {
 	forBothBuilders(t, func(t *testing.T, e *sandbox.Engine, o sandbox.BuildOptions) {
 		before := buildGood(t, e, o)
 		seconds := 100000 + time.Now().UnixNano()%100000 // finds this very process
-		o.Context = dockerfile(fmt.Sprintf("RUN echo sleeping; sleep %d", seconds))
+		o.Context = dockerfile(o.Tag, fmt.Sprintf("RUN echo sleeping; sleep %d", seconds))
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		_, err := e.Build(ctx, o, func(p sandbox.Progress) {
@@ -263,7 +265,7 @@ func TestEngineDown(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer e.Close()
-	_, buildErr := e.Build(t.Context(), sandbox.BuildOptions{Tag: "x:y", Context: dockerfile()}, nil)
+	_, buildErr := e.Build(t.Context(), sandbox.BuildOptions{Tag: "x:y", Context: dockerfile("x:y")}, nil)
 	_, baseErr := e.EnsureBase(t.Context(), sandbox.BaseOptions{Ref: "debian:bookworm-slim"}, nil)
 	_, infoErr := e.ImageInfo(t.Context(), "x:y")
 	for what, err := range map[string]error{"build": buildErr, "base": baseErr, "info": infoErr} {

@@ -142,11 +142,10 @@ func (e *Engine) Rollback(ctx context.Context, tag string) (Image, error) {
 // context.
 const untagPatience = 10 * time.Second
 
-// untag takes a tag away, with its image if that has no other; the layers below
-// stay as the cache of the next build. It is clean-up: where it fails the next
-// build takes the tag over.
+// untag takes a tag away, with its image if that has no other. It is
+// clean-up: where it fails the next build takes the tag over.
 func (e *Engine) untag(ctx context.Context, tag string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), untagPatience)
 	defer cancel()
-	_, _ = e.api.ImageRemove(ctx, tag, image.RemoveOptions{})
+	_, _ = e.api.ImageRemove(ctx, tag, image.RemoveOptions{PruneChildren: true})
 }
