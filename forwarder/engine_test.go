@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -146,12 +147,22 @@ func TestASandboxIsRefusedItself(t *testing.T) {
 		conn.Close()
 		t.Error("the gateway takes connections")
 	}
-	// Nor through another of the host's addresses: what counts is the network
-	// that the client is on.
-	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(gateway)}}
-	conn, err := dialer.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-	if err == nil {
-		defer conn.Close()
-		mustReset(t, conn)
+	// Nor does it get through by an address that is listened on.
+	lan := "10.214.9.1"
+	run(t, "ip", "addr", "add", lan+"/32", "dev", "lo")
+	t.Cleanup(func() { exec.Command("ip", "addr", "del", lan+"/32", "dev", "lo").Run() })
+	at := net.JoinHostPort(lan, strconv.Itoa(port))
+	until(t, "the new address is listened on", func() bool { return strings.Contains(fmt.Sprint(status(t, f, port).Listening), at) })
+	if got := sandboxtest.Docker(t, "exec", id, "/server", "-dial", at); !strings.Contains(got, "reset") {
+		t.Errorf("the sandbox got %q", got)
+	}
+	run(t, "ip", "addr", "del", lan+"/32", "dev", "lo")
+	until(t, "the address is left", func() bool { return !strings.Contains(fmt.Sprint(status(t, f, port).Listening), at) })
+}
+
+func run(t *testing.T, program string, args ...string) {
+	t.Helper()
+	if out, err := exec.Command(program, args...).CombinedOutput(); err != nil {
+		t.Fatalf("%s %s: %v (needs root)\n%s", program, strings.Join(args, " "), err, out)
 	}
 }
