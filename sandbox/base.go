@@ -43,7 +43,7 @@ type Base struct {
 type BaseError struct {
 	Ref  string // the wanted image
 	Pull error  // why it could not be pulled
-	Make error  // why none could be made: ErrNoMmdebstrap, ErrNotDebian, *MmdebstrapError, ...
+	Make error  // why none could be made, see MakeBase
 }
 
 func (e *BaseError) Error() string {
@@ -64,10 +64,7 @@ var ErrNotDebian = errors.New("not a Debian release")
 //
 // Errors: *EngineDownError, *BaseError, or the context's.
 func (e *Engine) EnsureBase(ctx context.Context, o BaseOptions, report func(Progress)) (Base, error) {
-	suite := debianSuite(o.Ref)
-	if o.Substitute == "" && suite != "" {
-		o.Substitute = "fraktalia/base:" + suite
-	}
+	o = o.named()
 	base, err := e.presentBase(ctx, o)
 	if err != nil || base.Ref != "" {
 		return base, err
@@ -80,13 +77,19 @@ func (e *Engine) EnsureBase(ctx context.Context, o BaseOptions, report func(Prog
 	if ctx.Err() != nil || errors.As(pull, &down) {
 		return Base{}, pull
 	}
-	if err := e.makeBase(ctx, o, suite, report); err != nil {
-		if ctx.Err() != nil {
-			return Base{}, fmt.Errorf("make a base image: %w", context.Cause(ctx))
-		}
-		return Base{}, &BaseError{Ref: o.Ref, Pull: pull, Make: err}
+	base, err = e.MakeBase(ctx, o, report)
+	if err != nil && ctx.Err() == nil {
+		err = &BaseError{Ref: o.Ref, Pull: pull, Make: err}
 	}
-	return Base{Ref: o.Substitute, Origin: BaseMade}, nil
+	return base, err
+}
+
+// named fills in the name of what would be made.
+func (o BaseOptions) named() BaseOptions {
+	if suite := debianSuite(o.Ref); o.Substitute == "" && suite != "" {
+		o.Substitute = "fraktalia/base:" + suite
+	}
+	return o
 }
 
 // presentBase finds what the engine has already; Base.Ref is "" for nothing.

@@ -43,19 +43,36 @@ func (e *MmdebstrapError) Error() string {
 
 func (e *MmdebstrapError) Unwrap() error { return e.Err }
 
-// makeBase puts the release suite together from the distribution's signed
-// packages and imports it as o.Substitute.
-func (e *Engine) makeBase(ctx context.Context, o BaseOptions, suite string, report func(Progress)) error {
+// MakeBase puts a base image together from the distribution's signed packages
+// and imports it as o.Substitute, also where there is one already: that is how
+// security updates get in.
+//
+// Errors: ErrNotDebian, ErrNoMmdebstrap, *MmdebstrapError, *EngineDownError, or
+// the context's.
+func (e *Engine) MakeBase(ctx context.Context, o BaseOptions, report func(Progress)) (Base, error) {
+	o = o.named()
+	suite := debianSuite(o.Ref)
 	if suite == "" {
-		return ErrNotDebian
+		return Base{}, fmt.Errorf("%s: %w", o.Ref, ErrNotDebian)
 	}
 	program, err := exec.LookPath("mmdebstrap")
 	if err != nil {
-		return ErrNoMmdebstrap
+		return Base{}, ErrNoMmdebstrap
 	}
 	steady := newSteady("make "+o.Substitute+" from Debian's packages", report)
 	defer steady.stop()
-	system, err := startMmdebstrap(ctx, program, suite, o.TempDir, steady.line)
+	err = e.runMmdebstrap(ctx, program, suite, o, steady.line)
+	if ctx.Err() != nil {
+		return Base{}, fmt.Errorf("make a base image: %w", context.Cause(ctx))
+	}
+	if err != nil {
+		return Base{}, err
+	}
+	return Base{Ref: o.Substitute, Origin: BaseMade}, nil
+}
+
+func (e *Engine) runMmdebstrap(ctx context.Context, program, suite string, o BaseOptions, line func(string)) error {
+	system, err := startMmdebstrap(ctx, program, suite, o.TempDir, line)
 	if err != nil {
 		return err
 	}
@@ -91,7 +108,7 @@ func (e *Engine) importBase(ctx context.Context, system *debianTar, tag string) 
 type debianTar struct {
 	out  *bufio.Reader
 	read int64
-	bad  error // why the tar is not to be used
+	bad  error        // why the tar is not to be used
 	wait func() error // for the program's end, once
 	stop func()
 }

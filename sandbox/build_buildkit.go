@@ -7,8 +7,11 @@ import (
 	"strings"
 )
 
-// traceMessage is the id of the messages that carry BuildKit's trace.
-const traceMessage = "moby.buildkit.trace"
+// The ids of BuildKit's messages; the classic builder's have none.
+const (
+	traceMessage = "moby.buildkit.trace"
+	imageMessage = "moby.image.id"
+)
 
 // takeTrace applies one trace of BuildKit.
 func (t *buildTracker) takeTrace(m buildMessage) error {
@@ -80,12 +83,16 @@ func parseCount(text string) (number, of int, ok bool) {
 	return number, of, found && err == nil && err2 == nil && 1 <= number && number <= of
 }
 
-// takeImage notes the id of what was made; both builders send it.
+// takeImage notes the id of what was made. The classic builder sends one at
+// the end of every stage: it counts when the builder says that all is done.
 func (t *buildTracker) takeImage(m buildMessage) error {
 	var made struct{ ID string }
 	if err := json.Unmarshal(m.Aux, &made); err != nil {
 		return fmt.Errorf("read the id of the image: %w", err)
 	}
-	t.image = made.ID
+	if m.ID == imageMessage {
+		t.image = made.ID
+	}
+	t.staged = made.ID
 	return nil
 }

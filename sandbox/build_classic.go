@@ -12,6 +12,9 @@ func (t *buildTracker) takeStream(text string) {
 		t.nextClassic(&buildStep{number: number, of: of, command: command})
 		return
 	}
+	if strings.HasPrefix(text, "Successfully built ") {
+		t.image = t.staged
+	}
 	if t.current == nil {
 		return
 	}
@@ -47,5 +50,6 @@ func classicStep(text string) (number, of int, command string, ok bool) {
 // to a person.
 func classicNoise(text string) bool {
 	return text == "\n" || strings.HasPrefix(text, " ---> ") ||
-		strings.HasPrefix(text, "Removing intermediate container ")
+		strings.HasPrefix(text, "Removing intermediate container ") ||
+		strings.HasPrefix(text, "Successfully ")
 }

@@ -152,7 +152,7 @@ func checkProgress(t *testing.T, seen []sandbox.Progress) {
 func TestBuildUsesTheCache(t *testing.T) {
 	forBothBuilders(t, func(t *testing.T, e *sandbox.Engine, o sandbox.BuildOptions) {
 		o.NoCache = false
-		o.Context = dockerfile(o.Tag, "RUN echo " + o.Tag)
+		o.Context = dockerfile(o.Tag, "RUN echo "+o.Tag)
 		first, err := e.Build(t.Context(), o, nil)
 		if err != nil {
 			t.Fatal(err)

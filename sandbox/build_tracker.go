@@ -16,7 +16,8 @@ type buildTracker struct {
 	current *buildStep            // the last one that began or spoke
 	line    string                // the last line written
 	percent int                   // the highest reported, which never falls
-	image   string                // id of what was made
+	image   string                // id of what was made; "" until the build is done
+	staged  string                // id of the last stage's image
 	failed  *buildFailure
 	traced  bool // BuildKit speaks, and names the step that failed itself
 }
