@@ -66,7 +66,9 @@ func (c *Config) check() []string {
 	oneOf := func(key, value string, allowed ...string) {
 		say(!slices.Contains(allowed, value), "%s: %q is none of %s", key, value, strings.Join(allowed, ", "))
 	}
-	oneOf("forwards.listen", c.Forwards.Listen, "loopback", "lan", "tailnet", "private", "any")
+	for name := range strings.SplitSeq(c.Forwards.Listen, ",") {
+		oneOf("forwards.listen", strings.TrimSpace(name), "loopback", "lan", "tailnet", "any")
+	}
 	oneOf("log.level", c.Log.Level, "debug", "info", "warning", "error")
 	say(c.Sandbox.Image == "", "sandbox.image: missing")
 	slices.Sort(list)

@@ -82,7 +82,7 @@ type Log struct {
 func Default() Config {
 	return Config{
 		Data:     ".",
-		Forwards: Forwards{Range: PortRange{9000, 9099}, Listen: "private"},
+		Forwards: Forwards{Range: PortRange{9000, 9099}, Listen: "loopback, lan, tailnet"},
 		Sandbox:  Sandbox{Image: "openclaw-sandbox:bookworm-slim", Base: "debian:bookworm-slim"},
 		OpenClaw: OpenClaw{Config: "~/.openclaw/openclaw.json", Gateway: "http://127.0.0.1:18789"},
 		Log:      Log{Level: "info"},

@@ -1,0 +1,176 @@
+// Package app is the wiring: it makes the parts of the program, gives each what
+// it needs, and runs them until they are told to stop. Read it top to bottom.
+// It decides nothing about what commands may do.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/githabideri/fraktalia/bot"
+	"github.com/githabideri/fraktalia/command"
+	"github.com/githabideri/fraktalia/config"
+	"github.com/githabideri/fraktalia/forwarder"
+	"github.com/githabideri/fraktalia/homeserver"
+	"github.com/githabideri/fraktalia/procnet"
+	"github.com/githabideri/fraktalia/sandbox"
+	"github.com/githabideri/fraktalia/shell"
+	"github.com/githabideri/fraktalia/store"
+)
+
+const (
+	// cardLifetime is how long a joining card stays in the room.
+	cardLifetime = 30 * time.Minute
+	// drain is how long connections may end by themselves when the program stops.
+	drain = 3 * time.Second
+)
+
+// deployment is the running program.
+type deployment struct {
+	config   config.Config
+	log      *logrus.Entry
+	version  string
+	started  time.Time
+	store    *store.Store
+	bot      *bot.Bot
+	engine   *sandbox.Engine
+	ports    *forwarder.Forwarder
+	watcher  *sandbox.Watcher
+	accounts *homeserver.Synapse
+	commands *command.Commands
+	// ready is called once the bot is in its rooms.
+	ready func(*deployment)
+}
+
+// open makes the parts; nothing runs yet.
+func open(ctx context.Context, c config.Config, log *logrus.Entry, version string) (*deployment, error) {
+	secrets := filepath.Join(c.Data, "secrets")
+	if err := os.MkdirAll(secrets, 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder of secrets: %w", err)
+	}
+	d := &deployment{config: c, log: log, version: version, started: time.Now(), ready: func(*deployment) {}}
+	var err error
+	if d.store, err = store.Open(ctx, filepath.Join(c.Data, "fraktalia.db")); err != nil {
+		return nil, err
+	}
+	if d.engine, err = sandbox.Connect(c.Sandbox.Docker); err != nil {
+		return nil, errors.Join(err, d.store.Close())
+	}
+	d.ports = forwarder.New(forwarder.Options{Log: log.WithField("part", "forwarder"), Holder: holder, Drain: drain})
+	d.watcher = sandbox.NewWatcher(d.engine, log.WithField("part", "docker"), d.sandboxes)
+	d.accounts = homeserver.NewSynapse(homeserver.NewClient(c.Homeserver.Address, nil), registrationSecret(c, log), "")
+	d.bot = bot.New(bot.Options{
+		Homeserver:   c.Homeserver.Address,
+		UserID:       c.Bot.UserID,
+		PasswordFile: c.Bot.PasswordFile,
+		Secrets:      secrets,
+		Store:        d.store,
+		Owners:       c.Owners,
+		AdminRoom:    c.Rooms.Admin,
+		ChatRoom:     c.Rooms.Chat,
+		Log:          log.WithField("part", "bot"),
+		OwnerJoined:  d.forgetFirstPassword,
+	})
+	d.commands = command.New(d.services())
+	return d, nil
+}
+
+// run serves until ctx ends. Ports and shell do not wait for the homeserver.
+func (d *deployment) run(ctx context.Context) error {
+	defer d.store.Close()
+	defer d.engine.Close()
+	if err := d.restoreForwards(ctx); err != nil {
+		return err
+	}
+	server, err := shell.Listen(socketIn(d.config.Data), d.commands, d.store, d.log.WithField("part", "shell"))
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return d.ports.Run(ctx) })
+	group.Go(func() error { return d.watcher.Run(ctx) })
+	group.Go(func() error { return server.Run(ctx) })
+	group.Go(func() error { return d.obey(ctx) })
+	if err := group.Wait(); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// obey connects the bot and lets it work.
+func (d *deployment) obey(ctx context.Context) error {
+	if err := d.bot.Connect(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	d.liftRateLimit(ctx)
+	d.ready(d)
+	return d.bot.Run(ctx, d.commands)
+}
+
+// liftRateLimit takes the bot out of the homeserver's limits on senders, where
+// the bot is its administrator; elsewhere it waits when it is told to.
+func (d *deployment) liftRateLimit(ctx context.Context) {
+	admin := homeserver.NewSynapse(d.accounts.Client, "", homeserver.Secret(d.bot.Token()))
+	if err := admin.Unlimit(ctx, d.config.Bot.UserID); err != nil {
+		d.log.WithError(err).Info("the homeserver's rate limit stays in force for the bot")
+	}
+}
+
+func (d *deployment) restoreForwards(ctx context.Context) error {
+	saved, err := d.store.Forwards(ctx)
+	if err != nil {
+		return err
+	}
+	bind, err := forwarder.ParseBind(d.config.Forwards.Listen)
+	if err != nil {
+		return err
+	}
+	specs := make([]forwarder.Spec, len(saved))
+	for i, f := range saved {
+		specs[i] = forwarder.Spec{Port: f.Port, To: f.Target, Agent: f.Agent, Bind: bind}
+	}
+	return d.ports.Restore(specs)
+}
+
+// sandboxes tells the forwarder what runs.
+func (d *deployment) sandboxes(now sandbox.Snapshot) {
+	if !now.Known {
+		d.ports.SetUnknown(now.Err)
+		return
+	}
+	var running []forwarder.Sandbox
+	for _, c := range now.Containers {
+		if c.Running() {
+			running = append(running, forwarder.Sandbox{ID: c.ID, Name: c.Name, Agent: c.Agent, Addrs: c.Addrs, Started: c.Started})
+		}
+	}
+	d.ports.SetSandboxes(running)
+}
+
+func holder(port int) string {
+	if found, ok := procnet.Holder(port); ok {
+		return found.String()
+	}
+	return ""
+}
+
+func registrationSecret(c config.Config, log *logrus.Entry) homeserver.Secret {
+	if c.Homeserver.RegistrationSecretFile == "" {
+		return ""
+	}
+	text, err := readTrimmed(c.Homeserver.RegistrationSecretFile)
+	if err != nil {
+		log.WithError(err).Warn("the registration secret cannot be read: accounts cannot be made")
+	}
+	return homeserver.Secret(text)
+}

@@ -1,0 +1,138 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/docker/go-units"
+
+	"github.com/githabideri/fraktalia/command"
+	"github.com/githabideri/fraktalia/forwarder"
+)
+
+// health looks at every part of the deployment for !status.
+func (d *deployment) health() []command.Check {
+	return []command.Check{
+		{Part: "homeserver", Look: d.homeserverHealth},
+		{Part: "docker", Look: d.dockerHealth},
+		{Part: "sandbox image", Look: d.imageHealth},
+		{Part: "openclaw config", Look: d.openclawHealth},
+		{Part: "openclaw gateway", Look: d.gatewayHealth},
+		{Part: "forwards", Look: d.forwardsHealth},
+		{Part: "database", Look: d.databaseHealth},
+		{Part: "fraktalia", Look: d.ownHealth},
+	}
+}
+
+func well(format string, args ...any) command.Finding {
+	return command.Finding{Mark: command.Well, Fact: fmt.Sprintf(format, args...)}
+}
+
+func unsure(todo, format string, args ...any) command.Finding {
+	return command.Finding{Mark: command.Unsure, Fact: fmt.Sprintf(format, args...), Todo: todo}
+}
+
+func notWell(todo, format string, args ...any) command.Finding {
+	return command.Finding{Mark: command.NotWell, Fact: fmt.Sprintf(format, args...), Todo: todo}
+}
+
+func (d *deployment) homeserverHealth(ctx context.Context) command.Finding {
+	begun := time.Now()
+	if err := d.bot.Reachable(ctx); err != nil {
+		d.log.WithError(err).Info("status: the homeserver")
+		return notWell("see that it runs; its log says why it does not", "%s does not answer", d.config.Homeserver.Address)
+	}
+	return well("%s answers in %d ms, as %s", d.config.Homeserver.Address, time.Since(begun).Milliseconds(), d.config.Homeserver.ServerName)
+}
+
+func (d *deployment) dockerHealth(ctx context.Context) command.Finding {
+	version, err := d.engine.Version(ctx)
+	if err != nil {
+		d.log.WithError(err).Info("status: the Docker engine")
+		return notWell("start it (systemctl start docker), or give this user access to its socket", "the engine does not answer")
+	}
+	return well("engine %s", version)
+}
+
+func (d *deployment) imageHealth(ctx context.Context) command.Finding {
+	name := d.config.Sandbox.Image
+	image, err := d.engine.ImageInfo(ctx, name)
+	switch {
+	case err != nil:
+		return notWell("", "not known: the engine does not answer")
+	case !image.Exists:
+		return unsure("!rebuild-sandbox builds it", "%s is not built yet", name)
+	}
+	return well("%s, %s, %s old", name, units.HumanSize(float64(image.Size)), units.HumanDuration(time.Since(image.Created)))
+}
+
+func (d *deployment) openclawHealth(context.Context) command.Finding {
+	path := d.config.OpenClaw.Config
+	info, err := os.Stat(path)
+	switch {
+	case os.IsNotExist(err):
+		return unsure("install OpenClaw, or name its file in openclaw.config", "%s is not there", path)
+	case err != nil:
+		return notWell("let this user read it", "%s cannot be read", path)
+	case info.Mode().Perm()&0o077 != 0:
+		return unsure("chmod 600 "+path, "%s can be read by other users of this machine", path)
+	}
+	return well("%s", path)
+}
+
+func (d *deployment) gatewayHealth(ctx context.Context) command.Finding {
+	address := strings.TrimSuffix(d.config.OpenClaw.Gateway, "/")
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address+"/ready", nil)
+	if err != nil {
+		return notWell("mend openclaw.gateway", "%q is no address", address)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return unsure("start it (openclaw gateway run), or name its address in openclaw.gateway", "%s does not answer", address)
+	}
+	response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return unsure("its log says what it waits for", "%s is not ready (HTTP %d)", address, response.StatusCode)
+	}
+	return well("%s is ready", address)
+}
+
+func (d *deployment) forwardsHealth(context.Context) command.Finding {
+	list := d.ports.List()
+	counts := map[forwarder.State]int{}
+	for _, status := range list {
+		counts[status.State]++
+	}
+	notServing := len(list) - counts[forwarder.Serving]
+	switch {
+	case len(list) == 0:
+		return well("none")
+	case counts[forwarder.Held] > 0:
+		return notWell("!forwards names the program", "%d open, %d of them taken by another program", len(list), counts[forwarder.Held])
+	case notServing > 0:
+		return unsure("!forwards tells more", "%d open, %d of them wait for a sandbox", len(list), notServing)
+	}
+	return well("%d open", len(list))
+}
+
+func (d *deployment) databaseHealth(ctx context.Context) command.Finding {
+	version, err := d.store.Version(ctx)
+	if err != nil {
+		d.log.WithError(err).Error("status: the database")
+		return notWell("look at the log, and at the disk's space", "cannot be read")
+	}
+	info, err := os.Stat(filepath.Join(d.config.Data, "fraktalia.db"))
+	if err != nil {
+		return notWell("do not remove it while the program runs", "its file is gone")
+	}
+	return well("version %d, %s", version, units.HumanSize(float64(info.Size())))
+}
+
+func (d *deployment) ownHealth(context.Context) command.Finding {
+	return well("version %s, up for %s", d.version, strings.ToLower(units.HumanDuration(time.Since(d.started))))
+}

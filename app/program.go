@@ -1,0 +1,178 @@
+package app
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/githabideri/fraktalia/command"
+	"github.com/githabideri/fraktalia/config"
+	"github.com/githabideri/fraktalia/shell"
+)
+
+// program is one run of the executable.
+type program struct {
+	version        string
+	stdin          io.Reader
+	typed          *bufio.Reader
+	stdout, stderr io.Writer
+	socket         string
+}
+
+// Main runs the program with args and returns its exit status: 0 is well, 1
+// failed, 2 a mistake in the command line.
+func Main(ctx context.Context, version string, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	p := &program{version: version, stdin: stdin, typed: bufio.NewReader(stdin), stdout: stdout, stderr: stderr}
+	root := p.root()
+	root.SetArgs(args)
+	return p.status(root.ExecuteContext(ctx))
+}
+
+// exitError ends the program with a text for people and a status.
+type exitError struct {
+	code int
+	text string
+}
+
+func (e *exitError) Error() string { return e.text }
+
+func failed(format string, args ...any) error {
+	return &exitError{code: 1, text: fmt.Sprintf(format, args...)}
+}
+
+func usage(format string, args ...any) error {
+	return &exitError{code: 2, text: fmt.Sprintf(format, args...)}
+}
+
+// status tells an error to the person and picks the exit status.
+func (p *program) status(err error) int {
+	var exit *exitError
+	var said *shell.Failed
+	var problem *command.Problem
+	switch {
+	case err == nil || errors.Is(err, context.Canceled):
+		return 0
+	case errors.As(err, &exit):
+		fmt.Fprintln(p.stderr, exit.text)
+		return exit.code
+	case errors.As(err, &said):
+		fmt.Fprintln(p.stderr, said.Sentence)
+		return 1
+	case errors.As(err, &problem):
+		fmt.Fprintln(p.stderr, problem.Sentence)
+		return 2
+	}
+	fmt.Fprintf(p.stderr, "fraktalia: %v\n", err)
+	return 1
+}
+
+func (p *program) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:                        "fraktalia",
+		Short:                      "Fraktalia looks after a private Matrix homeserver and its agent's sandbox",
+		Version:                    p.version,
+		SilenceErrors:              true,
+		SilenceUsage:               true,
+		Args:                       unknownCommand,
+		SuggestionsMinimumDistance: 2,
+		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetOut(p.stdout)
+	root.SetErr(p.stderr)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%s", err) })
+	root.PersistentFlags().StringVar(&p.socket, "socket", defaultSocket(), "the `path` of the running program's socket (or FRAKTALIA_SOCKET)")
+	root.AddGroup(&cobra.Group{ID: "here", Title: "On this machine:"}, &cobra.Group{ID: "live", Title: "To the running program, as in the room:"})
+	for _, cmd := range []*cobra.Command{p.upCommand(), p.runCommand(), p.initCommand()} {
+		cmd.GroupID = "here"
+		root.AddCommand(cmd)
+	}
+	for _, cmd := range command.Relayed(p.relay) {
+		cmd.GroupID = "live"
+		root.AddCommand(cmd)
+	}
+	return root
+}
+
+func unknownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("There is no command %q.", args[0])
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		text += fmt.Sprintf(" Did you mean %s?", strings.Join(near, " or "))
+	} else {
+		text += " fraktalia --help lists what there is."
+	}
+	return usage("%s", text)
+}
+
+func (p *program) upCommand() *cobra.Command {
+	var o upOptions
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "brings up a homeserver on this machine, and the bot in its admin room",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return p.up(cmd.Context(), o) },
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&o.data, "data", defaultData(), "the `folder` of everything that is kept")
+	flags.StringVar(&o.listen, "listen", "", "`HOST:PORT` of the homeserver (default "+defaultListen+")")
+	flags.StringVar(&o.serverName, "server-name", "", "the `name` that accounts carry for ever (default the tailnet's or the host's name)")
+	flags.StringVar(&o.owner, "owner", "", "the owner's account `name` (default your login name)")
+	flags.BoolVar(&o.yes, "yes", false, "ask nothing")
+	flags.BoolVar(&o.json, "json", false, "print one JSON object once the bot is ready")
+	return cmd
+}
+
+func (p *program) runCommand() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "runs the bot against a homeserver that is there, as fraktalia.yaml says",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := config.Load(file)
+			if err != nil {
+				return failed("%v", err)
+			}
+			log := streamLog(p.stderr)
+			setLevel(log, c.Log.Level)
+			d, err := open(cmd.Context(), c, log, p.version)
+			if err != nil {
+				return err
+			}
+			d.ready = func(d *deployment) { log.Infof("ready: %s obeys in %s", c.Bot.UserID, d.bot.AdminRoomID()) }
+			return d.run(cmd.Context())
+		},
+	}
+	cmd.Flags().StringVar(&file, "config", filepath.Join(defaultData(), "fraktalia.yaml"), "the configuration's `file`")
+	return cmd
+}
+
+// relay hands a command line to the running program.
+func (p *program) relay(ctx context.Context, args []string) error {
+	return shell.Ask(ctx, p.socket, args, shell.Terminal{In: p.typed, Out: p.stdout, Err: p.stderr, Interactive: isTerminal(p.stderr)})
+}
+
+func (p *program) interactive() bool { return isTerminal(p.stdin) && isTerminal(p.stderr) }
+
+// ask puts a question to the person at the terminal.
+func (p *program) ask(question string) (string, error) {
+	fmt.Fprint(p.stderr, question)
+	line, err := p.typed.ReadString('\n')
+	if err != nil && line == "" {
+		return "", failed("No answer was given.")
+	}
+	return strings.TrimSpace(line), nil
+}

@@ -1,0 +1,315 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/githabideri/fraktalia/config"
+	"github.com/githabideri/fraktalia/homeserver"
+	"github.com/githabideri/fraktalia/reply"
+	"github.com/githabideri/fraktalia/stack"
+)
+
+const (
+	defaultListen = "127.0.0.1:8008"
+	botName       = "fraktalia"
+)
+
+// upOptions are the flags of `fraktalia up`.
+type upOptions struct {
+	data, listen, serverName, owner string
+	yes, json                       bool
+}
+
+// up brings up a local homeserver and runs the bot on it.
+func (p *program) up(ctx context.Context, o upOptions) error {
+	data, err := filepath.Abs(o.data)
+	if err != nil {
+		return err
+	}
+	screen := newScreen(p.stderr)
+	defer screen.close()
+	file := filepath.Join(data, "fraktalia.yaml")
+	if err := o.settle(ctx, file, p, screen); err != nil {
+		return err
+	}
+	log, closeLog := fileLog(filepath.Join(data, "logs", "fraktalia.log"), p.stderr)
+	defer closeLog()
+	local := &homestead{options: o, data: data, file: file, log: log}
+	if err := local.start(ctx, screen); err != nil {
+		return local.stopped(err)
+	}
+	defer local.stack.Close()
+	d, err := local.deployment(ctx, p.version)
+	if err != nil {
+		return err
+	}
+	d.ready = func(d *deployment) { screen.close(); p.announce(d, o.json) }
+	return local.run(ctx, d)
+}
+
+// settle fills in what was not said: from the data folder where it has been
+// set up before, else from the machine.
+func (o *upOptions) settle(ctx context.Context, file string, p *program, screen *screen) error {
+	known, err := config.Load(file)
+	switch {
+	case err == nil:
+		return o.takeUp(known)
+	case !errors.Is(err, os.ErrNotExist):
+		return &exitError{code: 1, text: err.Error()}
+	}
+	if o.listen == "" {
+		o.listen = defaultListen
+	}
+	if o.owner == "" {
+		o.owner = loginName()
+	}
+	if o.owner == botName {
+		return usage("--owner %s: that is the bot's own name; choose another", botName)
+	}
+	if err := homeserver.ValidLocalpart(o.owner, ""); err != nil {
+		return usage("--owner %s: account names have small letters, digits and . _ = - / + only", o.owner)
+	}
+	if o.serverName == "" {
+		return o.chooseServerName(ctx, file, p, screen)
+	}
+	return nil
+}
+
+// takeUp continues with a data folder that is set up.
+func (o *upOptions) takeUp(known config.Config) error {
+	if o.listen == "" {
+		if address, err := url.Parse(known.Homeserver.Address); err == nil {
+			o.listen = address.Host
+		}
+	}
+	if o.owner != "" && known.Owners[0] != "@"+o.owner+":"+known.Homeserver.ServerName {
+		return usage("--owner %s: this data folder's owner is %s; owners are changed in fraktalia.yaml", o.owner, known.Owners[0])
+	}
+	return nil
+}
+
+// chooseServerName says the name that accounts will carry for ever before it
+// is made, and asks where there is somebody to ask.
+func (o *upOptions) chooseServerName(ctx context.Context, file string, p *program, screen *screen) error {
+	name, ok := stack.KnownServerName(filepath.Dir(file))
+	if !ok {
+		name = stack.DefaultServerName(ctx).Name
+		screen.say("The homeserver will be called %s: accounts are @%s:%s, and that is for ever. (--server-name chooses another.)", name, o.owner, name)
+		if !o.yes && p.interactive() {
+			typed, err := p.ask("Press Enter to go on, or type another name: ")
+			if err != nil {
+				return err
+			}
+			if typed != "" {
+				name = typed
+			}
+		}
+	}
+	o.serverName = name
+	return nil
+}
+
+// homestead is the local homeserver with its two accounts.
+type homestead struct {
+	options    upOptions
+	data, file string
+	log        *logrus.Entry
+	stack      *stack.Stack
+	// alerts are news of the homeserver for the admin room.
+	alert func(reply.Doc)
+}
+
+// start brings the homeserver up and makes what is missing: accounts and the
+// configuration.
+func (h *homestead) start(ctx context.Context, screen *screen) error {
+	h.alert = func(reply.Doc) {}
+	h.stack = stack.New(stack.Options{
+		Data: h.data, Listen: h.options.listen, ServerName: h.options.serverName, Cache: stack.DefaultCache(),
+		Log: h.log.WithField("part", "homeserver"), Progress: screen.step,
+		OnCrash: func(c stack.Crash) {
+			h.alert(reply.Sayf("The homeserver ended by itself (%v); I started it again.", c.Exit))
+		},
+	})
+	if err := h.stack.Prepare(ctx); err != nil {
+		return err
+	}
+	if err := h.stack.Start(ctx); err != nil {
+		return errors.Join(err, h.stack.Close())
+	}
+	if _, err := os.Stat(h.file); err == nil {
+		return nil
+	}
+	if err := h.makeAccounts(ctx); err != nil {
+		return errors.Join(err, h.stack.Close())
+	}
+	return h.writeConfig()
+}
+
+// makeAccounts makes the bot's and the owner's account. Interrupted, it is
+// done again with the same passwords.
+func (h *homestead) makeAccounts(ctx context.Context) error {
+	secret, err := readTrimmed(h.stack.SecretFile())
+	if err != nil {
+		return fmt.Errorf("read the registration secret: %w", err)
+	}
+	accounts := homeserver.NewSynapse(homeserver.NewClient(h.stack.Address(), nil), homeserver.Secret(secret), "")
+	fresh := func() string { return homeserver.NewPassword().Reveal() }
+	for _, account := range []struct {
+		name, file string
+		display    string
+		admin      bool
+	}{
+		{botName, filepath.Join(h.data, "secrets", "bot-password"), "Fraktalia", true},
+		{h.options.owner, firstPasswordFile(h.data), "", false},
+	} {
+		password, err := writeOnce(account.file, fresh)
+		if err != nil {
+			return fmt.Errorf("keep a password: %w", err)
+		}
+		_, err = accounts.Register(ctx, homeserver.Account{Localpart: account.name, Password: homeserver.Secret(password),
+			DisplayName: account.display, Admin: account.admin})
+		var exists homeserver.ErrUserExists
+		if err != nil && !errors.As(err, &exists) {
+			return fmt.Errorf("make the account %s: %w", account.name, err)
+		}
+	}
+	return nil
+}
+
+func (h *homestead) writeConfig() error {
+	c := config.Default()
+	server := h.stack.ServerName()
+	secret, err := filepath.Rel(h.data, h.stack.SecretFile())
+	if err != nil {
+		return err
+	}
+	c.Homeserver = config.Homeserver{Address: h.stack.Address(), ServerName: server, RegistrationSecretFile: secret}
+	c.Bot = config.Bot{UserID: "@" + botName + ":" + server, PasswordFile: filepath.Join("secrets", "bot-password")}
+	c.Owners = []string{"@" + h.options.owner + ":" + server}
+	return config.Write(h.file, c)
+}
+
+func (h *homestead) deployment(ctx context.Context, version string) (*deployment, error) {
+	c, err := config.Load(h.file)
+	if err != nil {
+		return nil, &exitError{code: 1, text: err.Error()}
+	}
+	c.Homeserver.Address = h.stack.Address()
+	setLevel(h.log, c.Log.Level)
+	d, err := open(ctx, c, h.log, version)
+	if err == nil {
+		h.alert = func(doc reply.Doc) { d.bot.Alert(ctx, doc) }
+	}
+	return d, err
+}
+
+// run serves until ctx ends; the homeserver goes last, so that what is being
+// said can still be said.
+func (h *homestead) run(ctx context.Context, d *deployment) error {
+	serving, stop := context.WithCancel(ctx)
+	defer stop()
+	keeping, release := context.WithCancel(context.WithoutCancel(ctx))
+	defer release()
+	var group errgroup.Group
+	group.Go(func() error {
+		defer stop()
+		return h.stack.Run(keeping)
+	})
+	group.Go(func() error {
+		defer release()
+		return d.run(serving)
+	})
+	return group.Wait()
+}
+
+// stopped words why the homeserver could not be brought up.
+func (h *homestead) stopped(err error) error {
+	var port stack.ErrPortInUse
+	var locked stack.ErrLocked
+	var fixed stack.ErrServerNameFixed
+	var noPython stack.ErrNoPython
+	var noVenv stack.ErrNoVenv
+	var name stack.ErrServerName
+	switch {
+	case errors.Is(err, context.Canceled):
+		return err
+	case errors.As(err, &port):
+		return failed("Port %d is taken by %s. Stop that program, or choose another port with --listen.", port.Port, port.Holder)
+	case errors.As(err, &locked):
+		return failed("Another fraktalia runs in %s. Stop it, or choose another folder with --data.", h.data)
+	case errors.As(err, &fixed):
+		return failed("The server name of %s is %s, for ever. Leave --server-name out, or choose another folder with --data.", h.data, fixed.Have)
+	case errors.As(err, &name):
+		return usage("--server-name %s: a server name has small letters, digits, dots and dashes, such as family.example", name.Name)
+	case errors.As(err, &noPython):
+		return failed("Python 3.11 or newer is needed for the homeserver and was not found. Install it (apt-get install python3).")
+	case errors.As(err, &noVenv):
+		return failed("Python cannot make virtual environments here. Install them: apt-get install python3-venv.")
+	}
+	h.log.WithError(err).Error("the homeserver could not be brought up")
+	return failed("The homeserver could not be brought up: %v. %s has more.", err, filepath.Join(h.data, "logs"))
+}
+
+// announcement is what `up --json` prints.
+type announcement struct {
+	Homeserver string `json:"homeserver"`
+	Owner      owner  `json:"owner"`
+	BotUserID  string `json:"bot_user_id"`
+	AdminRoom  string `json:"admin_room"`
+	ChatRoom   string `json:"chat_room"`
+	DataDir    string `json:"data_dir"`
+	Socket     string `json:"socket"`
+}
+
+type owner struct {
+	UserID   string  `json:"user_id"`
+	Password *string `json:"password"` // null once it is no longer on file
+}
+
+// announce prints how to log in.
+func (p *program) announce(d *deployment, asJSON bool) {
+	a := announcement{
+		Homeserver: d.config.Homeserver.Address, Owner: owner{UserID: d.config.Owners[0]}, BotUserID: d.config.Bot.UserID,
+		AdminRoom: d.bot.AdminRoomID(), ChatRoom: d.bot.ChatRoomID(), DataDir: d.config.Data, Socket: socketIn(d.config.Data),
+	}
+	if password, err := readTrimmed(firstPasswordFile(d.config.Data)); err == nil {
+		a.Owner.Password = &password
+	}
+	if asJSON {
+		_ = json.NewEncoder(p.stdout).Encode(a) // nobody is left to tell
+		return
+	}
+	a.print(p.stdout)
+}
+
+func (a announcement) print(out io.Writer) {
+	fmt.Fprintf(out, "\nYour homeserver is up, and the bot is in its room.\n\n  Address   %s\n  User      %s\n", a.Homeserver, a.Owner.UserID)
+	if a.Owner.Password != nil {
+		fmt.Fprintf(out, "  Password  %s\n\nThe password is kept in %s until you have logged in.\n",
+			*a.Owner.Password, firstPasswordFile(a.DataDir))
+	}
+	fmt.Fprint(out, "\nLog in with a Matrix client such as Element, accept the invitation to the room\n\"Fraktalia\", and try\n\n",
+		"  !status\n  !forward 9005\n  !adduser alice\n\nCtrl-C stops everything; the same command starts it again.\n")
+}
+
+// loginName is the account name for whoever started the program.
+func loginName() string {
+	for _, key := range []string{"SUDO_USER", "USER", "LOGNAME"} {
+		name := strings.ToLower(os.Getenv(key))
+		if name != "" && name != "root" && name != botName && homeserver.ValidLocalpart(name, "") == nil {
+			return name
+		}
+	}
+	return "owner"
+}

@@ -1,0 +1,147 @@
+// Package bot is the Matrix side: it signs the bot's device, follows the
+// server, reads the admin room, and turns messages of owners into requests and
+// answers into replies, edits, reactions and files. It knows no command. It
+// sends nothing unencrypted, ever: a room that is not encrypted gets no word.
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+
+	"github.com/sirupsen/logrus"
+	"maunium.net/go/mautrix"
+	"maunium.net/go/mautrix/crypto/cryptohelper"
+	"maunium.net/go/mautrix/crypto/verificationhelper"
+	"maunium.net/go/mautrix/id"
+
+	"github.com/githabideri/fraktalia/command"
+	"github.com/githabideri/fraktalia/store"
+)
+
+// Options are what a Bot needs to know.
+type Options struct {
+	// Homeserver is the address of the Client-Server API.
+	Homeserver string
+	UserID     string
+	// PasswordFile holds the account's password, for the first start.
+	PasswordFile string
+	// Secrets is the folder (0700) of access token, pickle key and recovery
+	// key: apart from the database, so that neither is enough without the other.
+	Secrets string
+	Store   *store.Store
+	// Owners are the accounts that may command.
+	Owners []string
+	// AdminRoom and ChatRoom are ids of existing rooms; "" lets the bot make them.
+	AdminRoom, ChatRoom string
+	Log                 *logrus.Entry
+	// OwnerJoined is called when an owner is seen in the admin room.
+	OwnerJoined func(ctx context.Context, userID string)
+}
+
+// Bot is one account in its rooms.
+type Bot struct {
+	Options
+	client   *mautrix.Client
+	crypto   *cryptohelper.CryptoHelper
+	verifier *verificationhelper.VerificationHelper
+	syncer   *syncer
+	owners   map[id.UserID]bool
+	admin    id.RoomID
+	chat     id.RoomID
+	clicks   clicks
+	// sending serialises what is encrypted for whom: the library's limit on
+	// recipients is one value for all rooms.
+	sending sync.Mutex
+	work    *worker
+	// ready says that the rooms are open.
+	ready atomic.Bool
+	// keysCame wakes those who wait for room keys.
+	keysCame chan id.SessionID
+}
+
+// New makes a Bot that is not connected yet.
+func New(options Options) *Bot {
+	b := &Bot{
+		Options:  options,
+		owners:   map[id.UserID]bool{},
+		keysCame: make(chan id.SessionID, 64),
+	}
+	for _, owner := range options.Owners {
+		b.owners[id.UserID(owner)] = true
+	}
+	return b
+}
+
+// errNotConnected says that the bot has not reached its homeserver since it
+// was started.
+var errNotConnected = errors.New("not connected to the homeserver yet")
+
+// Connect logs in, makes the device trusted and the rooms ready. It waits for
+// a homeserver that does not answer.
+func (b *Bot) Connect(ctx context.Context) error {
+	if err := b.logIn(ctx); err != nil {
+		return err
+	}
+	if err := b.openCrypto(ctx); err != nil {
+		return err
+	}
+	if err := b.firstSync(ctx); err != nil {
+		return err
+	}
+	if err := b.openRooms(ctx); err != nil {
+		return err
+	}
+	b.ready.Store(true)
+	return nil
+}
+
+// Run obeys until ctx ends; then it finishes what is being answered and returns.
+func (b *Bot) Run(ctx context.Context, commands *command.Commands) error {
+	b.work = newWorker(b, commands)
+	var parts sync.WaitGroup
+	defer parts.Wait()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	parts.Go(func() { b.work.run(ctx) })
+	parts.Go(func() { b.redactDue(ctx) })
+	parts.Go(func() { b.readLate(ctx) })
+	return b.follow(ctx)
+}
+
+// AdminRoom is the id of the room in which the bot obeys.
+func (b *Bot) AdminRoomID() string { return b.admin.String() }
+
+// ChatRoomID is the id of the friends' room.
+func (b *Bot) ChatRoomID() string { return b.chat.String() }
+
+// Token is the bot's access token, for the homeserver's admin interface.
+func (b *Bot) Token() string { return b.client.AccessToken }
+
+// Reachable asks the homeserver whether it still knows the bot.
+func (b *Bot) Reachable(ctx context.Context) error {
+	if !b.ready.Load() {
+		return errNotConnected
+	}
+	_, err := b.client.Whoami(ctx)
+	return err
+}
+
+func (b *Bot) secret(name string) string { return filepath.Join(b.Secrets, name) }
+
+func (b *Bot) isOwner(user id.UserID) bool { return b.owners[user] }
+
+// InviteToChat invites an account to the friends' room.
+func (b *Bot) InviteToChat(ctx context.Context, userID string) error {
+	if !b.ready.Load() {
+		return errNotConnected
+	}
+	_, err := b.client.InviteUser(ctx, b.chat, &mautrix.ReqInviteUser{UserID: id.UserID(userID)})
+	if err != nil {
+		return fmt.Errorf("invite %s to the chat room: %w", userID, err)
+	}
+	return nil
+}

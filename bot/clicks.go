@@ -1,0 +1,48 @@
+package bot
+
+import (
+	"slices"
+	"sync"
+
+	"maunium.net/go/mautrix/id"
+)
+
+// clicks are the messages of ours under which an owner's reaction is awaited.
+type clicks struct {
+	mu      sync.Mutex
+	waiting map[id.EventID]waiter
+}
+
+type waiter struct {
+	keys []string
+	to   chan<- string
+}
+
+// await asks for the first reaction on a message with one of keys.
+func (c *clicks) await(target id.EventID, to chan<- string, keys ...string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.waiting == nil {
+		c.waiting = map[id.EventID]waiter{}
+	}
+	c.waiting[target] = waiter{keys, to}
+}
+
+// give passes a reaction on; one use. It tells whether somebody waits for
+// reactions on this message, also where this one means nothing to them.
+func (c *clicks) give(target id.EventID, key string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	found, ok := c.waiting[target]
+	if ok && slices.Contains(found.keys, key) {
+		delete(c.waiting, target)
+		found.to <- key
+	}
+	return ok
+}
+
+func (c *clicks) forget(target id.EventID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.waiting, target)
+}

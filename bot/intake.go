@@ -1,0 +1,125 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"maunium.net/go/mautrix/crypto"
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+
+	"github.com/githabideri/fraktalia/command"
+	"github.com/githabideri/fraktalia/store"
+)
+
+// listen registers the handlers. They run while a response is processed, so
+// they only look and note; work is done by others.
+func (b *Bot) listen() {
+	b.syncer.OnEventType(event.EventEncrypted, b.onEncrypted)
+	b.syncer.OnEventType(event.EventReaction, b.onReaction)
+	b.syncer.OnEventType(event.StateMember, b.onMember)
+}
+
+// onEncrypted reads an encrypted event of the admin room, or of a room in
+// which an owner verifies the bot. What is said in the chat room is not read.
+func (b *Bot) onEncrypted(ctx context.Context, evt *event.Event) {
+	if evt.RoomID == b.chat || evt.Sender == b.client.UserID {
+		return
+	}
+	plain, err := b.crypto.Decrypt(ctx, evt)
+	switch {
+	case errors.Is(err, crypto.ErrNoSessionFound):
+		if evt.RoomID == b.admin && b.isOwner(evt.Sender) {
+			b.noteUnread(ctx, evt)
+		}
+	case err != nil:
+		b.Log.WithError(err).WithField("event", evt.ID).Warn("cannot read an event")
+	default:
+		b.onPlain(ctx, plain)
+	}
+}
+
+// onPlain takes a decrypted event.
+func (b *Bot) onPlain(ctx context.Context, evt *event.Event) {
+	if isVerification(evt) {
+		b.onVerification(ctx, evt)
+		return
+	}
+	line, reason := b.heard(evt)
+	if reason != "" {
+		b.Log.WithField("event", evt.ID).WithField("sender", evt.Sender).Infof("not obeyed: %s", reason)
+	}
+	if line == "" {
+		return
+	}
+	if err := b.mayCommand(ctx, evt); err != nil {
+		b.refuseDevice(ctx, evt, err)
+		return
+	}
+	brought := batchOf(ctx)
+	brought.commands = append(brought.commands, store.Command{
+		EventID: evt.ID.String(), RoomID: evt.RoomID.String(), Sender: evt.Sender.String(),
+		Line: line, SentAt: time.UnixMilli(evt.Timestamp),
+	})
+}
+
+// heard decides whether an event is a command line of somebody who may give
+// one; "" is no. A reason says why something that looks like one is not.
+func (b *Bot) heard(evt *event.Event) (line, reason string) {
+	if evt.RoomID != b.admin || evt.Type != event.EventMessage {
+		return "", ""
+	}
+	content := evt.Content.AsMessage()
+	if !command.IsCommand(content.Body) {
+		return "", ""
+	}
+	_, bridged := evt.Content.Raw["fi.mau.double_puppet_source"]
+	switch {
+	case !b.isOwner(evt.Sender):
+		return "", "the sender is no owner"
+	case content.MsgType != event.MsgText:
+		return "", "it is no plain message but " + string(content.MsgType)
+	case content.RelatesTo != nil && content.RelatesTo.GetReplaceID() != "":
+		return "", "it is an edit"
+	case bridged:
+		return "", "it came over a bridge"
+	case !evt.Mautrix.WasEncrypted:
+		return "", "it was not encrypted"
+	}
+	return content.Body, ""
+}
+
+// refuseDevice tells that an owner's line came from a device that may not
+// command. The sentence is for the owner's other devices; this one sees the ❌.
+func (b *Bot) refuseDevice(ctx context.Context, evt *event.Event, reason error) {
+	b.Log.WithField("event", evt.ID).WithField("sender", evt.Sender).Warnf("not obeyed: %v", reason)
+	b.work.after(func(ctx context.Context) { b.answerRefusal(ctx, evt, reason) })
+}
+
+// onReaction passes an owner's click to whoever waits for it.
+func (b *Bot) onReaction(ctx context.Context, evt *event.Event) {
+	if evt.RoomID != b.admin || evt.Sender == b.client.UserID || !b.isOwner(evt.Sender) {
+		return
+	}
+	relation := evt.Content.AsReaction().RelatesTo
+	if b.clicks.give(relation.EventID, relation.Key) {
+		return
+	}
+	b.work.after(func(ctx context.Context) { b.redactOnClick(ctx, relation.EventID) })
+}
+
+// onMember watches who comes into the rooms, and follows an owner's invitation.
+func (b *Bot) onMember(ctx context.Context, evt *event.Event) {
+	content := evt.Content.AsMember()
+	who := id.UserID(evt.GetStateKey())
+	switch {
+	case who == b.client.UserID && content.Membership == event.MembershipInvite && b.isOwner(evt.Sender):
+		b.work.after(func(ctx context.Context) { b.join(ctx, evt.RoomID) })
+	case evt.RoomID != b.admin || who == b.client.UserID || content.Membership != event.MembershipJoin:
+	case b.isOwner(who):
+		b.work.after(func(ctx context.Context) { b.welcome(ctx, who) })
+	default:
+		b.work.after(func(ctx context.Context) { b.Alert(ctx, strangerNotice(who)) })
+	}
+}

@@ -1,0 +1,73 @@
+package bot
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"maunium.net/go/mautrix/id"
+
+	"github.com/githabideri/fraktalia/reply"
+	"github.com/githabideri/fraktalia/store"
+)
+
+// What the bot says by itself. Everything else is said by commands.
+
+func awayFor(away time.Duration) reply.Doc {
+	return reply.Sayf("The homeserver did not answer me for %s; I am back. What you typed meanwhile is run now.", away.Round(time.Second))
+}
+
+func restoredNotice(n int) reply.Doc {
+	return reply.Sayf("My database is an older copy: %d commands stand in this room that I have run before. I did not run them again.", n)
+}
+
+func strangerNotice(who id.UserID) reply.Doc {
+	return reply.Say("⚠️ ", who, " is in this room now, and is no owner. I do not obey them, but they can read what is said from here on.")
+}
+
+func refusalNotice(owner id.UserID, reason error) reply.Doc {
+	switch {
+	case errors.Is(reason, errIdentity):
+		return reply.Say("The identity of ", owner, " has changed since I first saw it, so I do not obey it. If that was you, type ",
+			reply.Mono("fraktalia trust %s", owner), " in the machine's shell. If it was not, somebody else is in your account.")
+	case errors.Is(reason, errUnsigned):
+		return reply.Say("That came from a device of yours that is not verified, so I did not run it. Verify the device in your client, and say it again.")
+	case errors.Is(reason, errForwarded):
+		return reply.Say("I could read that only with a key passed on by another device, so I did not run it. Say it again.")
+	}
+	return reply.Say("I do not know the device that sent this, so I did not run it. Say it again in a minute.")
+}
+
+func oldNotice(row store.Command) reply.Doc {
+	return reply.Say("While I was away you typed ", reply.Mono("%s", row.Line), ", ", time.Since(row.SentAt).Round(time.Minute), " ago. Run it now?")
+}
+
+func interruptedNotice(row store.Command) reply.Doc {
+	return reply.Say("I was stopped while I ran ", reply.Mono("%s", row.Line), ", and I do not run it again by myself. ",
+		"Part of it may be done: look with ", reply.Mono("!status"), ", and say it again if it is still needed.")
+}
+
+func unreadNotice() reply.Doc {
+	return reply.Say("I could not decrypt this message, and its key has not come. Say it again.")
+}
+
+func greeting() reply.Doc {
+	return reply.Doc{
+		reply.P("Hello. I look after this deployment: type a line that begins with ", reply.Mono("!"), " in this room, and I do it. For example"),
+		reply.List{Items: []reply.Line{
+			{reply.Mono("!status"), "  how everything is"},
+			{reply.Mono("!forward 9005"), "  opens a port to the agent's sandbox"},
+			{reply.Mono("!adduser alice"), "  gives a friend an account"},
+		}},
+		reply.P(reply.Mono("!help"), " lists all of it. I obey the owners only, in this room only."),
+	}
+}
+
+// sentences makes a Doc of text that may have a usage line below it.
+func sentences(text string) reply.Doc {
+	first, usage, ok := strings.Cut(text, "\nUsage: ")
+	if !ok {
+		return reply.Say(text)
+	}
+	return reply.Doc{reply.Lines{Items: []reply.Line{{first}, {"Usage: ", reply.Mono("%s", usage)}}}}
+}

@@ -1,0 +1,186 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"maunium.net/go/mautrix"
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+)
+
+// purpose says in a room's creation event what the bot made it for, so that a
+// bot that has lost its database finds its rooms again.
+const purposeKey = "io.fraktalia.purpose"
+
+// kind describes one of the bot's two rooms.
+type kind struct {
+	purpose string // and the name of the setting that holds the room's id
+	name    string
+	topic   string
+	history event.HistoryVisibility
+	// inviteLevel is the power that inviting others takes.
+	inviteLevel int
+}
+
+var (
+	adminKind = kind{"admin_room", "Fraktalia", "Commands to the deployment. The bot obeys its owners here; type !help.", event.HistoryVisibilityJoined, 100}
+	chatKind  = kind{"chat_room", "Friends", "For friends.", event.HistoryVisibilityInvited, 50}
+)
+
+// openRooms finds the two rooms, or makes them, and sees to it that the owners
+// are invited.
+func (b *Bot) openRooms(ctx context.Context) (err error) {
+	if b.admin, err = b.openRoom(ctx, adminKind, id.RoomID(b.Options.AdminRoom)); err != nil {
+		return fmt.Errorf("open the admin room: %w", err)
+	}
+	if b.chat, err = b.openRoom(ctx, chatKind, id.RoomID(b.Options.ChatRoom)); err != nil {
+		return fmt.Errorf("open the chat room: %w", err)
+	}
+	return nil
+}
+
+func (b *Bot) openRoom(ctx context.Context, k kind, configured id.RoomID) (room id.RoomID, err error) {
+	err = b.patiently(ctx, "open rooms", func() error {
+		room, err = b.findRoom(ctx, k, configured)
+		if err != nil || room != "" {
+			return err
+		}
+		room, err = b.makeRoom(ctx, k)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	if err := b.Store.SetSetting(ctx, k.purpose, room.String()); err != nil {
+		return "", err
+	}
+	return room, b.enterRoom(ctx, room)
+}
+
+// findRoom looks in the configuration, in the record, and among the rooms that
+// the bot made.
+func (b *Bot) findRoom(ctx context.Context, k kind, configured id.RoomID) (id.RoomID, error) {
+	if configured != "" {
+		_, err := b.client.JoinRoomByID(ctx, configured)
+		return configured, err
+	}
+	saved, err := b.Store.Setting(ctx, k.purpose)
+	if err != nil || saved != "" {
+		return id.RoomID(saved), err
+	}
+	joined, err := b.client.JoinedRooms(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, room := range joined.JoinedRooms {
+		var created struct {
+			Purpose string `json:"io.fraktalia.purpose"`
+		}
+		if err := b.client.StateEvent(ctx, room, event.StateCreate, "", &created); err == nil && created.Purpose == k.purpose {
+			return room, nil
+		}
+	}
+	return "", nil
+}
+
+// enterRoom learns who is in a room and whether it is encrypted before
+// anything is said in it: sending before the next sync would go out in plain.
+func (b *Bot) enterRoom(ctx context.Context, room id.RoomID) error {
+	var state mautrix.RoomStateMap
+	err := b.patiently(ctx, "read a room's state", func() (err error) {
+		state, err = b.client.State(ctx, room)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if len(state[event.StateEncryption]) == 0 {
+		return fmt.Errorf("%w: switch encryption on in %s, or let the bot make a room", errPlain, room)
+	}
+	for owner := range b.owners {
+		if err := b.inviteMissing(ctx, room, owner, state); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inviteMissing invites an owner who was added to the configuration later.
+func (b *Bot) inviteMissing(ctx context.Context, room id.RoomID, owner id.UserID, state mautrix.RoomStateMap) error {
+	if member, ok := state[event.StateMember][owner.String()]; ok {
+		switch member.Content.AsMember().Membership {
+		case event.MembershipJoin, event.MembershipInvite, event.MembershipBan:
+			return nil
+		}
+	}
+	_, err := b.client.InviteUser(ctx, room, &mautrix.ReqInviteUser{UserID: owner})
+	if errors.Is(err, mautrix.MForbidden) || errors.Is(err, mautrix.MNotFound) {
+		b.Log.WithError(err).Warnf("could not invite %s to %s", owner, room)
+		return nil
+	}
+	return err
+}
+
+// makeRoom makes a private, encrypted room with the owners invited.
+func (b *Bot) makeRoom(ctx context.Context, k kind) (id.RoomID, error) {
+	levels := map[id.UserID]int{}
+	var invite []id.UserID
+	for owner := range b.owners {
+		levels[owner] = 100
+		invite = append(invite, owner)
+	}
+	made, err := b.client.CreateRoom(ctx, &mautrix.ReqCreateRoom{
+		Preset:          "private_chat",
+		Visibility:      "private",
+		Name:            k.name,
+		Topic:           k.topic,
+		Invite:          invite,
+		CreationContent: map[string]any{purposeKey: k.purpose, "m.federate": false},
+		InitialState: []*event.Event{
+			stateEvent(event.StateEncryption, &event.EncryptionEventContent{Algorithm: id.AlgorithmMegolmV1}),
+			stateEvent(event.StateHistoryVisibility, &event.HistoryVisibilityEventContent{HistoryVisibility: k.history}),
+			stateEvent(event.StateGuestAccess, &event.GuestAccessEventContent{GuestAccess: event.GuestAccessForbidden}),
+		},
+		PowerLevelOverride: &event.PowerLevelsEventContent{Users: levels, InvitePtr: &k.inviteLevel},
+	})
+	if err != nil {
+		return "", fmt.Errorf("make the room %q: %w", k.name, err)
+	}
+	return made.RoomID, nil
+}
+
+func stateEvent(kind event.Type, content any) *event.Event {
+	key := ""
+	return &event.Event{Type: kind, StateKey: &key, Content: event.Content{Parsed: content}}
+}
+
+// join follows an owner's invitation, so that they can verify the bot in a
+// room of their own. It obeys nothing there.
+func (b *Bot) join(ctx context.Context, room id.RoomID) {
+	if _, err := b.client.JoinRoomByID(ctx, room); err != nil {
+		b.Log.WithError(err).Warnf("could not join %s", room)
+		return
+	}
+	if _, err := b.client.State(ctx, room); err != nil {
+		b.Log.WithError(err).Warnf("could not read the state of %s", room)
+	}
+}
+
+// welcome greets an owner who has joined the admin room, once: what was said
+// before could not be read by a client that had no keys yet.
+func (b *Bot) welcome(ctx context.Context, owner id.UserID) {
+	if b.OwnerJoined != nil {
+		b.OwnerJoined(ctx, owner.String())
+	}
+	key := "welcomed:" + owner.String()
+	if said, err := b.Store.Setting(ctx, key); err != nil || said != "" {
+		return
+	}
+	if err := b.Store.SetSetting(ctx, key, "yes"); err != nil {
+		b.Log.WithError(err).Error("cannot write the record")
+		return
+	}
+	b.Alert(ctx, greeting())
+}

@@ -1,0 +1,146 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"maunium.net/go/mautrix"
+	"maunium.net/go/mautrix/crypto"
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+
+	"github.com/githabideri/fraktalia/reply"
+)
+
+// stopLimit bounds what is still said when the program stops.
+const stopLimit = 4 * time.Second
+
+// transaction names a sending after the command it belongs to: after a crash
+// the same one is used again, and the server makes no second event of it
+// (Synapse remembers for 24 hours).
+func transaction(evt id.EventID, what string) string {
+	return "fraktalia-" + strings.TrimPrefix(evt.String(), "$") + "-" + what
+}
+
+// reply answers an event with a new message and returns its id.
+func (b *Bot) reply(ctx context.Context, room id.RoomID, to id.EventID, doc reply.Doc, txn string) (id.EventID, error) {
+	content := message(doc, event.MsgNotice)
+	content.RelatesTo = &event.RelatesTo{InReplyTo: &event.InReplyTo{EventID: to}}
+	return b.send(ctx, room, content, txn)
+}
+
+// edit replaces the text of a message of ours.
+func (b *Bot) edit(ctx context.Context, room id.RoomID, target id.EventID, doc reply.Doc, txn string) error {
+	content := message(doc, event.MsgNotice)
+	content.SetEdit(target)
+	_, err := b.send(ctx, room, content, txn)
+	return err
+}
+
+// Alert says something in the admin room that nobody asked for. It is a plain
+// message and no notice, so that clients tell people of it.
+func (b *Bot) Alert(ctx context.Context, doc reply.Doc) {
+	if b.admin == "" {
+		return
+	}
+	if _, err := b.send(ctx, b.admin, message(doc, event.MsgText), ""); err != nil {
+		b.Log.WithError(err).Errorf("could not tell the admin room: %s", doc.Text())
+	}
+}
+
+func message(doc reply.Doc, kind event.MessageType) *event.MessageEventContent {
+	return &event.MessageEventContent{MsgType: kind, Body: doc.Text(), Format: event.FormatHTML, FormattedBody: doc.HTML()}
+}
+
+// send encrypts and sends, and waits for a homeserver that is away. There is
+// no way past the encryption: a room that is not encrypted is an error.
+func (b *Bot) send(ctx context.Context, room id.RoomID, content *event.MessageEventContent, txn string) (id.EventID, error) {
+	if txn == "" {
+		txn = b.client.TxnID()
+	}
+	var sent *mautrix.RespSendEvent
+	err := b.patiently(ctx, "send a message", func() error {
+		encrypted, err := b.encrypt(ctx, room, content)
+		if err != nil {
+			return err
+		}
+		sent, err = b.client.SendMessageEvent(ctx, room, event.EventEncrypted, encrypted,
+			mautrix.ReqSendEvent{TransactionID: txn, DontEncrypt: true})
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("send to %s: %w", room, err)
+	}
+	return sent.EventID, nil
+}
+
+// errPlain says that a room is not encrypted.
+var errPlain = errors.New("the room is not encrypted")
+
+func (b *Bot) encrypt(ctx context.Context, room id.RoomID, content *event.MessageEventContent) (*event.EncryptedEventContent, error) {
+	encrypted, err := b.client.StateStore.IsEncrypted(ctx, room)
+	if err != nil {
+		return nil, err
+	}
+	if !encrypted {
+		return nil, refusal{errPlain}
+	}
+	b.sending.Lock()
+	defer b.sending.Unlock()
+	machine := b.crypto.Machine()
+	machine.SendKeysMinTrust = id.TrustStateUnset
+	if room == b.admin && b.keysOnlyForSigned(ctx) {
+		machine.SendKeysMinTrust = id.TrustStateCrossSignedTOFU
+	}
+	sealed, err := b.crypto.Encrypt(ctx, room, event.EventMessage, content)
+	if errors.Is(err, crypto.ErrNoGroupSession) {
+		return nil, refusal{err}
+	}
+	return sealed, err
+}
+
+// refusal is an error that does not go away by trying again.
+type refusal struct{ error }
+
+func (r refusal) Unwrap() error { return r.error }
+
+// mark puts a reaction on an event; one that is there already is fine.
+func (b *Bot) mark(ctx context.Context, room id.RoomID, evt id.EventID, key string) error {
+	err := b.patiently(ctx, "react", func() error {
+		_, err := b.client.SendMessageEvent(ctx, room, event.EventReaction, &event.ReactionEventContent{
+			RelatesTo: event.RelatesTo{Type: event.RelAnnotation, EventID: evt, Key: key},
+		}, mautrix.ReqSendEvent{TransactionID: transaction(evt, "mark-"+key), DontEncrypt: true})
+		return err
+	})
+	if duplicate(err) || (err != nil && ctx.Err() == nil && !unreachable(err)) {
+		if !duplicate(err) {
+			b.Log.WithError(err).WithField("event", evt).Warn("could not react")
+		}
+		return nil
+	}
+	return err
+}
+
+// duplicate says that the reaction stands there already (Client-Server API,
+// "Avoiding duplicate annotations").
+func duplicate(err error) bool {
+	var answer mautrix.HTTPError
+	return errors.As(err, &answer) && answer.RespError != nil && answer.RespError.ErrCode == "M_DUPLICATE_ANNOTATION"
+}
+
+// redact takes a message of ours out of the room.
+func (b *Bot) redact(ctx context.Context, room id.RoomID, evt id.EventID) error {
+	err := b.patiently(ctx, "redact", func() error {
+		_, err := b.client.RedactEvent(ctx, room, evt, mautrix.ReqRedact{TxnID: transaction(evt, "redact"), Reason: "not left lying in the room"})
+		return err
+	})
+	var answer mautrix.HTTPError
+	if errors.As(err, &answer) && answer.Response != nil && answer.Response.StatusCode == http.StatusNotFound {
+		return nil
+	}
+	return err
+}

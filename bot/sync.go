@@ -1,0 +1,262 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"maunium.net/go/mautrix"
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+
+	"github.com/githabideri/fraktalia/crashpoint"
+	"github.com/githabideri/fraktalia/store"
+)
+
+// syncer is the library's syncer without its Dispatch method: so the library
+// does not decrypt by itself (it would hold what it cannot read in memory
+// only), and every event comes to us as it was sent.
+type syncer struct{ inner *mautrix.DefaultSyncer }
+
+func newSyncer() *syncer { return &syncer{mautrix.NewDefaultSyncer()} }
+
+func (s *syncer) OnSync(f mautrix.SyncHandler)                     { s.inner.OnSync(f) }
+func (s *syncer) OnEvent(f mautrix.EventHandler)                   { s.inner.OnEvent(f) }
+func (s *syncer) OnEventType(t event.Type, f mautrix.EventHandler) { s.inner.OnEventType(t, f) }
+func (s *syncer) GetFilterJSON(user id.UserID) *mautrix.Filter     { return s.inner.GetFilterJSON(user) }
+func (s *syncer) OnFailedSync(*mautrix.RespSync, error) (time.Duration, error) {
+	return 0, errors.New("not used: follow keeps its own loop")
+}
+
+// ProcessResponse hands a response's events to their handlers.
+func (s *syncer) ProcessResponse(ctx context.Context, response *mautrix.RespSync, since string) error {
+	return s.inner.ProcessResponse(ctx, response, since)
+}
+
+const (
+	// syncTokenKey names the place in the server's stream up to which
+	// everything is in our own record.
+	syncTokenKey = "sync_token"
+	// filter leaves out what a bot has no use for.
+	filter = `{"presence":{"types":[]},"room":{"ephemeral":{"types":[]},"timeline":{"limit":50}}}`
+	// pollFor is how long the server may hold a request without news.
+	pollFor = 30 * time.Second
+	// awayNotice is how long the server must be away for people to be told.
+	awayNotice = 20 * time.Second
+)
+
+// firstSync learns the rooms when there is no token yet. Nothing that was said
+// before is a command.
+func (b *Bot) firstSync(ctx context.Context) error {
+	since, err := b.Store.Setting(ctx, syncTokenKey)
+	if err != nil || since != "" {
+		return err
+	}
+	return b.patiently(ctx, "first sync", func() error {
+		response, err := b.client.FullSyncRequest(ctx, mautrix.ReqSync{FilterID: filter})
+		if err != nil {
+			return err
+		}
+		for _, room := range response.Rooms.Join {
+			room.Timeline.Events = onlyState(room.Timeline.Events)
+		}
+		return b.take(ctx, response, "", false)
+	})
+}
+
+func onlyState(events []*event.Event) (state []*event.Event) {
+	for _, evt := range events {
+		if evt.StateKey != nil {
+			state = append(state, evt)
+		}
+	}
+	return state
+}
+
+// follow reads the server's stream until ctx ends. The first response is the
+// backlog of the time in which the program did not run.
+func (b *Bot) follow(ctx context.Context) error {
+	backlog, pause := true, time.Duration(0)
+	lastGood := time.Now()
+	for ctx.Err() == nil {
+		err := b.followOnce(ctx, backlog)
+		switch {
+		case err == nil:
+			if away := time.Since(lastGood); pause > 0 && away > awayNotice {
+				b.Alert(ctx, awayFor(away))
+			}
+			backlog, pause, lastGood = false, 0, time.Now()
+			continue
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, mautrix.MUnknownToken):
+			return fmt.Errorf("the homeserver does not know our session any more: %w", err)
+		}
+		pause = min(max(2*pause, 500*time.Millisecond), 10*time.Second)
+		b.Log.WithError(err).Warnf("sync failed; trying again in %s", pause)
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+	}
+	return nil
+}
+
+func (b *Bot) followOnce(ctx context.Context, backlog bool) error {
+	since, err := b.Store.Setting(ctx, syncTokenKey)
+	if err != nil {
+		return err
+	}
+	request := mautrix.ReqSync{Since: since, FilterID: filter, Timeout: int(pollFor.Milliseconds())}
+	if backlog {
+		request.Timeout = 0
+	}
+	patience, cancel := context.WithTimeout(ctx, pollFor+30*time.Second)
+	defer cancel()
+	response, err := b.client.FullSyncRequest(patience, request)
+	if err != nil {
+		return err
+	}
+	if err := b.fillGaps(ctx, response, since); err != nil {
+		return err
+	}
+	return b.take(ctx, response, since, backlog)
+}
+
+// fillGaps fetches what the server left out of a limited timeline: after a
+// long time away there may be more messages than a response carries.
+func (b *Bot) fillGaps(ctx context.Context, response *mautrix.RespSync, since string) error {
+	room, ok := response.Rooms.Join[b.admin]
+	if !ok || !room.Timeline.Limited || b.admin == "" {
+		return nil
+	}
+	from := room.Timeline.PrevBatch
+	var missing []*event.Event
+	for from != "" {
+		page, err := b.client.Messages(ctx, b.admin, from, since, mautrix.DirectionBackward, nil, 100)
+		if err != nil {
+			return fmt.Errorf("fetch what a limited timeline left out: %w", err)
+		}
+		missing = append(missing, page.Chunk...)
+		if len(page.Chunk) == 0 || page.End == from {
+			break
+		}
+		from = page.End
+	}
+	for _, evt := range missing { // newest first: put each in front
+		room.Timeline.Events = append([]*event.Event{evt}, room.Timeline.Events...)
+	}
+	return nil
+}
+
+// batch is what one response brought.
+type batch struct {
+	commands []store.Command
+	unread   []store.Undecrypted
+}
+
+type batchKey struct{}
+
+func batchOf(ctx context.Context) *batch {
+	if found, ok := ctx.Value(batchKey{}).(*batch); ok {
+		return found
+	}
+	return &batch{}
+}
+
+// take processes a response and writes what it brought into the record,
+// together with the token that says so. Killed before that, it is asked for
+// again; killed after, the journal has it.
+func (b *Bot) take(ctx context.Context, response *mautrix.RespSync, since string, backlog bool) error {
+	brought := &batch{}
+	if err := b.syncer.ProcessResponse(context.WithValue(ctx, batchKey{}, brought), response, since); err != nil {
+		// A panic inside the library: with the same input it would come
+		// again for ever, so this response is given up and told.
+		b.Log.WithError(err).Error("a sync response could not be processed; its events are lost")
+	}
+	if err := b.dropSeen(ctx, brought, backlog); err != nil {
+		return err
+	}
+	fresh, err := b.record(ctx, brought, response.NextBatch)
+	if err != nil {
+		return err
+	}
+	if len(fresh) > 0 {
+		crashpoint.At("journal.stored")
+	}
+	b.work.take(fresh)
+	return nil
+}
+
+// record writes a batch and its token in one transaction and returns the
+// commands that are to be run.
+func (b *Bot) record(ctx context.Context, brought *batch, token string) (fresh []store.Command, err error) {
+	err = b.Store.InTransaction(ctx, func(ctx context.Context) error {
+		fresh = nil
+		for _, c := range brought.commands {
+			id, isNew, err := b.Store.AddCommand(ctx, c)
+			if err != nil {
+				return err
+			}
+			if c.ID = id; isNew && c.State != store.Dropped {
+				c.State = store.New
+				fresh = append(fresh, c)
+			}
+		}
+		for _, u := range brought.unread {
+			if err := b.Store.KeepUndecrypted(ctx, u); err != nil {
+				return err
+			}
+		}
+		return b.Store.SetSetting(ctx, syncTokenKey, token)
+	})
+	return fresh, err
+}
+
+// dropSeen marks the commands of a backlog that carry the bot's own 👀 but
+// stand in no journal: the database is an older copy, they have run before.
+func (b *Bot) dropSeen(ctx context.Context, brought *batch, backlog bool) error {
+	if !backlog {
+		return nil
+	}
+	dropped := 0
+	for i := range brought.commands {
+		c := &brought.commands[i]
+		if _, known, err := b.Store.CommandOf(ctx, c.EventID); err != nil || known {
+			continue
+		}
+		seen, err := b.markedSeen(ctx, id.RoomID(c.RoomID), id.EventID(c.EventID))
+		if err != nil {
+			return err
+		}
+		if seen {
+			c.State, dropped = store.Dropped, dropped+1
+			b.Log.WithField("event", c.EventID).Warn("not run: it carries our mark, so it has run before")
+		}
+	}
+	if dropped > 0 {
+		b.Alert(ctx, restoredNotice(dropped))
+	}
+	return nil
+}
+
+// markedSeen asks the server whether the bot has put its 👀 on an event.
+func (b *Bot) markedSeen(ctx context.Context, room id.RoomID, evt id.EventID) (bool, error) {
+	request := &mautrix.ReqGetRelations{RelationType: event.RelAnnotation, EventType: event.EventReaction, Limit: 50}
+	for {
+		page, err := b.client.GetRelations(ctx, room, evt, request)
+		if err != nil {
+			return false, fmt.Errorf("look for our mark on %s: %w", evt, err)
+		}
+		for _, reaction := range page.Chunk {
+			relation, _ := reaction.Content.Raw["m.relates_to"].(map[string]any)
+			if reaction.Sender == b.client.UserID && relation["key"] == seenMark {
+				return true, nil
+			}
+		}
+		if request.From = page.NextBatch; request.From == "" {
+			return false, nil
+		}
+	}
+}

@@ -1,0 +1,254 @@
+package bot
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"maunium.net/go/mautrix"
+	"maunium.net/go/mautrix/crypto/attachment"
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+
+	"github.com/githabideri/fraktalia/reply"
+	"github.com/githabideri/fraktalia/store"
+)
+
+const (
+	// editEvery is the least time between two edits of one message.
+	editEvery = 1500 * time.Millisecond
+	// askLimit is how long a question waits for its answer.
+	askLimit = 10 * time.Minute
+	// goneMark is put under a message that vanishes on a click.
+	goneMark = "🗑️"
+)
+
+// talk is the conversation about one command: one answer that is edited, and
+// what stands beside it. It implements command.Conversation.
+type talk struct {
+	bot  *Bot
+	row  store.Command
+	room id.RoomID
+	evt  id.EventID
+
+	mu      sync.Mutex
+	latest  reply.Doc
+	changed chan struct{} // holds one: latest is newer than what is shown
+	shown   id.EventID    // the answer, once it is sent
+	shownAt time.Time
+	edits   int
+	parts   int
+	stop    context.CancelFunc
+	stopped chan struct{} // closed when nothing is shown any more
+}
+
+func newTalk(b *Bot, row store.Command) *talk {
+	return &talk{bot: b, row: row, room: id.RoomID(row.RoomID), evt: id.EventID(row.EventID), changed: make(chan struct{}, 1)}
+}
+
+// Update implements command.Conversation: what is newest is shown, at most
+// once every editEvery.
+func (t *talk) Update(doc reply.Doc) {
+	t.mu.Lock()
+	t.latest = doc
+	if t.stop == nil {
+		ctx, stop := context.WithCancel(context.Background())
+		t.stop, t.stopped = stop, make(chan struct{})
+		go t.show(ctx)
+	}
+	t.mu.Unlock()
+	select {
+	case t.changed <- struct{}{}:
+	default:
+	}
+}
+
+// show brings the newest text into the room until its ctx ends.
+func (t *talk) show(ctx context.Context) {
+	defer close(t.stopped)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.changed:
+		}
+		t.mu.Lock()
+		doc := t.latest
+		t.mu.Unlock()
+		if err := t.put(ctx, doc); err != nil && ctx.Err() == nil {
+			t.bot.logRow(t.row).WithError(err).Warn("could not show how it goes")
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(editEvery):
+		}
+	}
+}
+
+// put sends the answer, or edits it.
+func (t *talk) put(ctx context.Context, doc reply.Doc) error {
+	t.mu.Lock()
+	shown, edits := t.shown, t.edits
+	t.edits++
+	t.shownAt = time.Now()
+	t.mu.Unlock()
+	if shown != "" {
+		return t.bot.edit(ctx, t.room, shown, doc, transaction(t.evt, fmt.Sprintf("edit-%d", edits)))
+	}
+	sent, err := t.bot.reply(ctx, t.room, t.evt, doc, transaction(t.evt, "answer"))
+	t.mu.Lock()
+	t.shown = sent
+	t.mu.Unlock()
+	return err
+}
+
+// end shows the final answer. A Doc without blocks leaves what is there: the
+// command has said everything itself.
+func (t *talk) end(ctx context.Context, doc reply.Doc) error {
+	t.mu.Lock()
+	stop, stopped := t.stop, t.stopped
+	t.mu.Unlock()
+	if stop != nil {
+		stop()
+		<-stopped
+	}
+	if len(doc) == 0 {
+		return nil
+	}
+	t.mu.Lock()
+	wait := time.Until(t.shownAt.Add(editEvery))
+	t.mu.Unlock()
+	if wait > 0 {
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+	}
+	return t.put(ctx, doc)
+}
+
+// Ask implements command.Conversation: a message of its own with ✅ and ❌
+// under it, and an owner's click on either.
+func (t *talk) Ask(ctx context.Context, question reply.Doc) (bool, error) {
+	sent, err := t.bot.reply(ctx, t.room, t.evt, question, t.part("question"))
+	if err != nil {
+		return false, err
+	}
+	clicked := make(chan string, 1)
+	t.bot.clicks.await(sent, clicked, doneMark, failedMark)
+	defer t.bot.clicks.forget(sent)
+	for _, key := range []string{doneMark, failedMark} {
+		if err := t.bot.mark(ctx, t.room, sent, key); err != nil {
+			return false, err
+		}
+	}
+	select {
+	case key := <-clicked:
+		return key == doneMark, nil
+	case <-time.After(askLimit):
+		return false, nil
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+}
+
+// Cancelable implements command.Conversation: an ❌ under the answer.
+func (t *talk) Cancelable(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go t.offerCancel(ctx, cancel)
+	return ctx, cancel
+}
+
+func (t *talk) offerCancel(ctx context.Context, cancel context.CancelFunc) {
+	target := t.awaitShown(ctx)
+	if target == "" {
+		return
+	}
+	clicked := make(chan string, 1)
+	t.bot.clicks.await(target, clicked, failedMark)
+	defer t.bot.clicks.forget(target)
+	if t.bot.mark(ctx, t.room, target, failedMark) != nil {
+		return
+	}
+	select {
+	case <-clicked:
+		cancel()
+	case <-ctx.Done():
+	}
+}
+
+// awaitShown waits until there is an answer to put something under.
+func (t *talk) awaitShown(ctx context.Context) id.EventID {
+	for ctx.Err() == nil {
+		t.mu.Lock()
+		shown := t.shown
+		t.mu.Unlock()
+		if shown != "" {
+			return shown
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return ""
+}
+
+// Confide implements command.Conversation. It plans the message's end as soon
+// as it stands in the room.
+func (t *talk) Confide(ctx context.Context, doc reply.Doc, lifetime time.Duration) error {
+	sent, err := t.bot.reply(ctx, t.room, t.evt, doc, t.part("secret"))
+	if err != nil {
+		return err
+	}
+	due := store.Redaction{EventID: sent.String(), RoomID: t.row.RoomID, DueAt: time.Now().Add(lifetime)}
+	if err := t.bot.Store.PlanRedaction(ctx, due); err != nil {
+		return err
+	}
+	return t.bot.mark(ctx, t.room, sent, goneMark)
+}
+
+// Attach implements command.Conversation: the file is encrypted on its way.
+func (t *talk) Attach(ctx context.Context, file reply.File) error {
+	sealed := attachment.NewEncryptedFile()
+	stream := sealed.EncryptStream(file.Body)
+	counted := &counter{Reader: stream}
+	uploaded, err := t.bot.client.UploadMedia(ctx, mautrix.ReqUploadMedia{Content: counted, ContentType: "application/octet-stream"})
+	if err != nil {
+		return fmt.Errorf("upload %s: %w", file.Name, err)
+	}
+	if err := stream.Close(); err != nil {
+		return fmt.Errorf("encrypt %s: %w", file.Name, err)
+	}
+	content := &event.MessageEventContent{
+		MsgType:   event.MsgFile,
+		Body:      file.Name,
+		Info:      &event.FileInfo{MimeType: file.Type, Size: counted.n},
+		File:      &event.EncryptedFileInfo{EncryptedFile: *sealed, URL: uploaded.ContentURI.CUString()},
+		RelatesTo: &event.RelatesTo{InReplyTo: &event.InReplyTo{EventID: t.evt}},
+	}
+	_, err = t.bot.send(ctx, t.room, content, t.part("file"))
+	return err
+}
+
+// part names the transaction of a message beside the answer.
+func (t *talk) part(what string) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.parts++
+	return transaction(t.evt, fmt.Sprintf("%s-%d", what, t.parts))
+}
+
+type counter struct {
+	io.Reader
+	n int
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.n += n
+	return n, err
+}

@@ -1,0 +1,256 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"maunium.net/go/mautrix/id"
+
+	"github.com/githabideri/fraktalia/command"
+	"github.com/githabideri/fraktalia/crashpoint"
+	"github.com/githabideri/fraktalia/reply"
+	"github.com/githabideri/fraktalia/store"
+)
+
+const (
+	seenMark   = "👀"
+	doneMark   = "✅"
+	failedMark = "❌"
+	// oldAfter is the age at which a command is not run without asking.
+	oldAfter = 10 * time.Minute
+	// quickAtOnce bounds the commands that only read.
+	quickAtOnce = 8
+)
+
+// worker runs the journal's rows: those of one lane one after another, in the
+// order in which they came; those that only read, at once.
+type worker struct {
+	bot      *Bot
+	commands *command.Commands
+	quick    chan struct{}
+
+	mu      sync.Mutex
+	ctx     context.Context // of run; nil before
+	waiting []store.Command // taken before run
+	lanes   map[string][]store.Command
+	tasks   sync.WaitGroup
+}
+
+func newWorker(b *Bot, commands *command.Commands) *worker {
+	return &worker{bot: b, commands: commands, quick: make(chan struct{}, quickAtOnce), lanes: map[string][]store.Command{}}
+}
+
+// run settles what an earlier run left open, and returns when ctx has ended
+// and every task with it.
+func (w *worker) run(ctx context.Context) {
+	open, err := w.bot.Store.OpenCommands(ctx)
+	if err != nil {
+		w.bot.Log.WithError(err).Error("cannot read the journal")
+	}
+	w.mu.Lock()
+	w.ctx = ctx
+	w.mu.Unlock()
+	for _, row := range open {
+		w.resume(row)
+	}
+	<-ctx.Done()
+	w.tasks.Wait()
+}
+
+// resume takes up a row of an earlier run of the program.
+func (w *worker) resume(row store.Command) {
+	switch {
+	case !fromRoom(row):
+		w.after(func(ctx context.Context) { w.bot.giveUp(ctx, row) })
+	case row.State == store.New:
+		w.queue(row)
+	case row.State == store.Running:
+		w.after(func(ctx context.Context) { w.bot.reportInterrupted(ctx, row) })
+	default:
+		w.after(func(ctx context.Context) { w.bot.answerLate(ctx, row) })
+	}
+}
+
+// take queues fresh rows.
+func (w *worker) take(rows []store.Command) {
+	for _, row := range rows {
+		w.queue(row)
+	}
+}
+
+// after runs a small task beside the commands.
+func (w *worker) after(task func(ctx context.Context)) {
+	w.mu.Lock()
+	ctx := w.ctx
+	w.mu.Unlock()
+	if ctx == nil || ctx.Err() != nil {
+		return
+	}
+	w.tasks.Go(func() { task(ctx) })
+}
+
+func (w *worker) queue(row store.Command) {
+	lane, quick := w.commands.Lane(words(row.Line))
+	if quick {
+		w.after(func(ctx context.Context) { w.atOnce(ctx, row) })
+		return
+	}
+	if lane == "" {
+		w.after(func(ctx context.Context) { w.perform(ctx, row, false) })
+		return
+	}
+	w.mu.Lock()
+	busy := len(w.lanes[lane]) > 0
+	w.lanes[lane] = append(w.lanes[lane], row)
+	w.mu.Unlock()
+	if !busy {
+		w.after(func(ctx context.Context) { w.drain(ctx, lane) })
+	}
+}
+
+// drain runs a lane until it is empty. The row that runs stays at its head.
+func (w *worker) drain(ctx context.Context, lane string) {
+	for {
+		w.mu.Lock()
+		if len(w.lanes[lane]) == 0 {
+			w.mu.Unlock()
+			return
+		}
+		row := w.lanes[lane][0]
+		w.mu.Unlock()
+		w.perform(ctx, row, false)
+		w.mu.Lock()
+		w.lanes[lane] = w.lanes[lane][1:]
+		w.mu.Unlock()
+	}
+}
+
+func (w *worker) atOnce(ctx context.Context, row store.Command) {
+	select {
+	case w.quick <- struct{}{}:
+		defer func() { <-w.quick }()
+		w.perform(ctx, row, true)
+	case <-ctx.Done():
+	}
+}
+
+// perform runs one row, exactly once. The mark 👀 must be on the server before
+// anything is changed: it is what tells a restored database that the command
+// has run. What only reads is answered first, and marked after.
+func (w *worker) perform(ctx context.Context, row store.Command, quick bool) {
+	if ctx.Err() != nil || (time.Since(row.SentAt) > oldAfter && !w.stillWanted(ctx, row)) {
+		return
+	}
+	room, evt := id.RoomID(row.RoomID), id.EventID(row.EventID)
+	if !quick {
+		if w.bot.mark(ctx, room, evt, seenMark) != nil {
+			return // stopping: the row is still new
+		}
+		crashpoint.At("journal.seen")
+	}
+	began, err := w.bot.Store.BeginCommand(ctx, row.ID)
+	if err != nil || !began {
+		w.bot.logRow(row).WithError(err).Warn("not begun")
+		return
+	}
+	crashpoint.At("journal.begun")
+	talk := newTalk(w.bot, row)
+	answer, err := w.do(ctx, row, talk)
+	crashpoint.At("command.done")
+	w.finish(context.WithoutCancel(ctx), row, talk, answer, err)
+}
+
+// finish writes the outcome before it shows it: killed in between, the answer
+// is given after the restart.
+func (w *worker) finish(ctx context.Context, row store.Command, talk *talk, answer reply.Answer, err error) {
+	ctx, cancel := context.WithTimeout(ctx, stopLimit)
+	defer cancel()
+	doc, mark, state := answer.Doc, doneMark, store.Done
+	if err != nil {
+		doc, mark, state = w.bot.worded(row, err), failedMark, store.Failed
+	}
+	if err := w.bot.Store.EndCommand(ctx, row.ID, state, doc.Text(), answer.Undo); err != nil {
+		w.bot.logRow(row).WithError(err).Error("cannot write the journal")
+	}
+	crashpoint.At("journal.ended")
+	if talk.end(ctx, doc) != nil {
+		return // not delivered: given after the restart
+	}
+	if w.bot.mark(ctx, id.RoomID(row.RoomID), id.EventID(row.EventID), seenMark) != nil ||
+		w.bot.mark(ctx, id.RoomID(row.RoomID), id.EventID(row.EventID), mark) != nil {
+		return
+	}
+	if err := w.bot.Store.AnsweredCommand(ctx, row.ID); err != nil {
+		w.bot.logRow(row).WithError(err).Error("cannot write the journal")
+	}
+}
+
+// do runs the command behind a row; a panic is an internal error of this
+// command alone.
+func (w *worker) do(ctx context.Context, row store.Command, talk *talk) (answer reply.Answer, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+		}
+	}()
+	args, err := command.Split(row.Line[1:])
+	if err != nil {
+		return reply.Answer{}, err
+	}
+	request := command.Request{Args: args, Sender: row.Sender, Role: w.bot.role(row.Sender), Ref: row.EventID}
+	return w.commands.Do(ctx, request, talk)
+}
+
+// stillWanted asks about a command that waited too long to be run unasked.
+func (w *worker) stillWanted(ctx context.Context, row store.Command) bool {
+	talk := newTalk(w.bot, row)
+	yes, err := talk.Ask(ctx, oldNotice(row))
+	if ctx.Err() != nil {
+		return false // stopping: asked again after the restart
+	}
+	if yes {
+		return true
+	}
+	if err != nil {
+		w.bot.logRow(row).WithError(err).Warn("cannot ask about an old command")
+	}
+	w.finish(ctx, row, talk, reply.Answer{}, &command.Problem{Sentence: "Not run: it had waited too long."})
+	return false
+}
+
+func (b *Bot) role(sender string) command.Role {
+	if b.isOwner(id.UserID(sender)) {
+		return command.Owner
+	}
+	return command.Nobody
+}
+
+// worded turns an error into what people read: the sentence of a Problem, or
+// a reference into the log.
+func (b *Bot) worded(row store.Command, err error) reply.Doc {
+	var problem *command.Problem
+	switch {
+	case errors.As(err, &problem):
+		if problem.Cause != nil {
+			b.logRow(row).WithError(problem.Cause).Warn("command failed")
+		}
+		return append(sentences(problem.Sentence), problem.Detail...)
+	case errors.Is(err, context.Canceled):
+		return reply.Say("Stopped; it did not finish.")
+	}
+	b.logRow(row).WithError(err).Error("command failed with an internal error")
+	return reply.Say("Internal error, ref ", reply.Mono("%s", row.EventID), ". The log has more.")
+}
+
+// words are a line's words, or none where they cannot be told apart.
+func words(line string) []string {
+	args, err := command.Split(line[1:])
+	if err != nil {
+		return nil
+	}
+	return args
+}

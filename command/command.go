@@ -1,0 +1,86 @@
+// Package command is the vocabulary: one cobra tree for chat and shell, one
+// file per family of commands, and one gate at its root. It knows neither
+// Matrix nor a terminal: a command speaks through a Conversation and answers
+// with a reply.Answer. What it acts on are the interfaces in Services.
+package command
+
+import (
+	"context"
+	"time"
+
+	"github.com/githabideri/fraktalia/reply"
+)
+
+// Role is what somebody may do.
+type Role int
+
+// Nobody may do nothing; Owner everything. The roles between them come with
+// the commands that need them.
+const (
+	Nobody Role = iota
+	Owner
+)
+
+// Request is one command line of one person.
+type Request struct {
+	// Args are the words of the line, without "!".
+	Args []string
+	// Sender is the account that asks, e.g. "@mila:family.example".
+	Sender string
+	Role   Role
+	// Shell says that the line was typed in the machine's own shell.
+	Shell bool
+	// Ref names the request in the log, e.g. the event's id.
+	Ref string
+}
+
+// Conversation is where a command speaks while it works. All methods may be
+// called from any goroutine; what cannot be delivered is logged by the
+// implementation and does not stop the command.
+type Conversation interface {
+	// Update shows doc as the one answer, in place of what it showed before.
+	// Calls in quick succession are thinned out.
+	Update(doc reply.Doc)
+	// Ask puts a question to which an owner says yes or no; false also when
+	// nobody answered in time.
+	Ask(ctx context.Context, question reply.Doc) (bool, error)
+	// Cancelable offers the person a way to stop what runs; the context it
+	// returns ends when they take it.
+	Cancelable(ctx context.Context) (context.Context, context.CancelFunc)
+	// Attach hands over a file.
+	Attach(ctx context.Context, file reply.File) error
+	// Confide shows a secret, which vanishes by itself after lifetime where
+	// the place can do that.
+	Confide(ctx context.Context, doc reply.Doc, lifetime time.Duration) error
+}
+
+// Services are the parts of the program that commands act on.
+type Services struct {
+	Forwards Forwards
+	Builder  Builder
+	People   People
+	Records  Records
+	Health   []Check
+	Trust    Trust
+	Settings Settings
+}
+
+// Settings are values of the configuration that commands need.
+type Settings struct {
+	Version string
+	// FirstPort and LastPort bound what may be forwarded.
+	FirstPort, LastPort int
+	// Image is the tag of the sandbox image, Base what it is made from.
+	Image, Base string
+	// ServerName is the part behind the colon of account ids.
+	ServerName string
+	// Address is where friends reach the homeserver.
+	Address func(context.Context) string
+	// Hosts are names of this machine by which people reach forwarded ports,
+	// beside its addresses; may be none.
+	Hosts func(context.Context) []string
+	// Bot is the bot's own account.
+	Bot string
+	// CardLifetime is how long a joining card stays in a room.
+	CardLifetime time.Duration
+}

@@ -1,0 +1,42 @@
+package command
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// Relayed returns the commands as they stand in the machine's own shell: the
+// same words, flags and mistakes, but what is typed is handed to relay, which
+// brings it to the program that runs.
+func Relayed(relay func(ctx context.Context, args []string) error) []*cobra.Command {
+	root := (&run{request: Request{Shell: true}}).tree()
+	var list []*cobra.Command
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "help" || cmd.Hidden {
+			continue
+		}
+		root.RemoveCommand(cmd)
+		relayFrom(cmd, relay)
+		cmd.SetHelpFunc(nil)
+		cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(Request{Shell: true}, cmd, err) })
+		list = append(list, cmd)
+	}
+	return list
+}
+
+func relayFrom(cmd *cobra.Command, relay func(context.Context, []string) error) {
+	if cmd.Annotations[jsonKey] != "" {
+		cmd.Flags().Bool("json", false, "answer with JSON")
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		line := []string{cmd.Name()}
+		cmd.Flags().Visit(func(flag *pflag.Flag) {
+			if cmd.InheritedFlags().Lookup(flag.Name) == nil {
+				line = append(line, "--"+flag.Name+"="+flag.Value.String())
+			}
+		})
+		return relay(cmd.Context(), append(append(line, "--"), args...))
+	}
+}

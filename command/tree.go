@@ -1,0 +1,223 @@
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"github.com/githabideri/fraktalia/reply"
+)
+
+// Commands runs command lines.
+type Commands struct {
+	services Services
+	shared   shared
+}
+
+// shared is what runs have to agree on.
+type shared struct {
+	building sync.Mutex // held while the sandbox image is built
+}
+
+// New makes Commands that act on services.
+func New(services Services) *Commands { return &Commands{services: services} }
+
+// run is one execution: cobra's flags keep their values between runs, so each
+// line gets a tree of its own, built around a run. Building one costs some
+// twenty microseconds.
+type run struct {
+	Services
+	shared  *shared
+	request Request
+	talk    Conversation
+	answer  reply.Answer
+}
+
+// runner is the body of a command.
+type runner func(ctx context.Context, r *run, args []string) (reply.Answer, error)
+
+// Annotations of commands, read by the gate and by those who run the lines.
+const (
+	laneKey  = "lane"  // commands of one lane run one after another
+	quickKey = "quick" // reads only, and at once
+	shellKey = "shell" // only from the machine's own shell
+	jsonKey  = "json"  // has data for --json
+)
+
+// Do runs one request. The error, if any, is a *Problem made for people, or an
+// internal one.
+func (c *Commands) Do(ctx context.Context, request Request, talk Conversation) (reply.Answer, error) {
+	r := &run{Services: c.services, shared: &c.shared, request: request, talk: talk}
+	root := r.tree()
+	root.SetArgs(request.Args)
+	if _, err := find(root, request); err != nil {
+		return reply.Answer{}, err
+	}
+	if err := root.ExecuteContext(ctx); err != nil {
+		return reply.Answer{}, err
+	}
+	if asJSON, _ := root.PersistentFlags().GetBool("json"); asJSON {
+		return r.encoded()
+	}
+	return r.answer, nil
+}
+
+// encoded is the answer for programs.
+func (r *run) encoded() (reply.Answer, error) {
+	if r.answer.Data == nil {
+		return reply.Answer{}, Sorry("That has no table, so there is no JSON of it.")
+	}
+	text, err := json.MarshalIndent(r.answer.Data, "", "  ")
+	if err != nil {
+		return reply.Answer{}, fmt.Errorf("encode the answer: %w", err)
+	}
+	r.answer.Doc = reply.Doc{reply.Code{Language: "json", Text: string(text)}}
+	return r.answer, nil
+}
+
+// Lane names the queue of a line: lines of one lane run in the order in which
+// they came. Quick lines have none and run at once; quick tells them apart.
+func (c *Commands) Lane(args []string) (lane string, quick bool) {
+	root := (&run{}).tree()
+	cmd, err := find(root, Request{Args: args})
+	if err != nil || wantsHelp(args) {
+		return "", true
+	}
+	return cmd.Annotations[laneKey], cmd.Annotations[quickKey] != ""
+}
+
+// find resolves the command's name; an unknown one is told in a line, with the
+// nearest names.
+func find(root *cobra.Command, request Request) (*cobra.Command, error) {
+	if len(request.Args) == 0 {
+		return root, nil
+	}
+	cmd, _, err := root.Find(request.Args)
+	if err == nil && cmd != root {
+		return cmd, nil
+	}
+	name := request.Args[0]
+	if strings.HasPrefix(name, "-") {
+		return root, nil
+	}
+	sentence := fmt.Sprintf("There is no %s%.40s.", prompt(request), name)
+	if near := root.SuggestionsFor(name); len(near) > 0 {
+		sentence += fmt.Sprintf(" Did you mean %s%s?", prompt(request), strings.Join(near, " or "+prompt(request)))
+	} else {
+		sentence += fmt.Sprintf(" %shelp lists what there is.", prompt(request))
+	}
+	return nil, &Problem{Sentence: sentence}
+}
+
+// tree builds the commands around r.
+func (r *run) tree() *cobra.Command {
+	root := &cobra.Command{
+		Use:                        strings.TrimSpace(strings.TrimSuffix(prompt(r.request), "!")),
+		SilenceErrors:              true,
+		SilenceUsage:               true,
+		SuggestionsMinimumDistance: 2,
+		PersistentPreRunE:          r.gate,
+		CompletionOptions:          cobra.CompletionOptions{DisableDefaultCmd: true},
+	}
+	root.SetHelpCommand(&cobra.Command{Hidden: true})
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(r.request, cmd, err) })
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { r.answer = reply.Answer{Doc: r.describe(cmd)} })
+	root.PersistentFlags().Bool("json", false, "answer with JSON, where there is a table")
+	root.PersistentFlags().Lookup("json").Hidden = true
+	root.AddCommand(r.helpCommand(root))
+	for _, family := range [][]*cobra.Command{r.forwardFamily(), r.sandboxFamily(), r.peopleFamily(), r.deploymentFamily()} {
+		root.AddCommand(family...)
+	}
+	r.finish(root)
+	return root
+}
+
+// finish gives every command what all of them share.
+func (r *run) finish(cmd *cobra.Command) {
+	for _, child := range cmd.Commands() {
+		check := child.Args
+		child.Args = func(cmd *cobra.Command, args []string) error {
+			if check == nil {
+				return nil
+			}
+			if err := check(cmd, args); err != nil {
+				return usageError(r.request, cmd, err)
+			}
+			return nil
+		}
+		child.Flags().SortFlags = false
+		child.DisableFlagsInUseLine = true
+		r.finish(child)
+	}
+}
+
+// gate is the one place that decides who may do what: by default, nobody.
+// Cobra runs it before every command; no command may have a
+// PersistentPreRun of its own, which would take its place (a test holds that).
+func (r *run) gate(cmd *cobra.Command, _ []string) error {
+	if r.request.Role < Owner {
+		return &Refused{Sender: r.request.Sender, Command: cmd.Name()}
+	}
+	if cmd.Annotations[shellKey] != "" && !r.request.Shell {
+		return Sorry("For safety this works only in the machine's own shell: fraktalia %s", cmd.Name())
+	}
+	return nil
+}
+
+// Refused says that the sender may not do this. Rooms stay silent about it.
+type Refused struct{ Sender, Command string }
+
+func (e *Refused) Error() string { return fmt.Sprintf("%s may not run %s", e.Sender, e.Command) }
+
+// does turns a runner into what cobra calls.
+func (r *run) does(do runner) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) (err error) {
+		r.answer, err = do(cmd.Context(), r, args)
+		return err
+	}
+}
+
+// usageError is a mistake in typing: what is wrong, and how it is written.
+func usageError(request Request, cmd *cobra.Command, err error) error {
+	var problem *Problem
+	text := err.Error()
+	if errors.As(err, &problem) {
+		text = problem.Sentence
+	}
+	return &Problem{Sentence: sentenceCase(text) + "\nUsage: " + usageLine(request, cmd), Usage: true}
+}
+
+func sentenceCase(text string) string {
+	if text == "" {
+		return text
+	}
+	text = strings.ToUpper(text[:1]) + text[1:]
+	if !strings.HasSuffix(text, ".") {
+		text += "."
+	}
+	return text
+}
+
+// prompt is what stands before a command's name where the person types it.
+func prompt(request Request) string {
+	if request.Shell {
+		return "fraktalia "
+	}
+	return "!"
+}
+
+func usageLine(request Request, cmd *cobra.Command) string { return prompt(request) + cmd.Use }
+
+func wantsHelp(args []string) bool {
+	for _, arg := range args {
+		if arg == "-h" || arg == "--help" {
+			return true
+		}
+	}
+	return false
+}

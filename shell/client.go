@@ -1,0 +1,137 @@
+package shell
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// Terminal is where the client shows what it gets.
+type Terminal struct {
+	In       io.Reader
+	Out, Err io.Writer
+	// Interactive says that Err is a terminal on which progress can be
+	// overwritten.
+	Interactive bool
+}
+
+// Failed is the answer of a command that failed: a sentence for people.
+type Failed struct{ Sentence string }
+
+func (f *Failed) Error() string { return f.Sentence }
+
+// Ask runs one command line in the program behind the socket. The error is a
+// *Failed with the program's own words, or says that it cannot be reached.
+func Ask(ctx context.Context, socket string, args []string, terminal Terminal) error {
+	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	if err != nil {
+		return &Failed{unreachable(socket, err)}
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+	out := &lines{out: conn}
+	if err := out.write(request{Args: args}); err != nil {
+		return fmt.Errorf("ask fraktalia: %w", err)
+	}
+	screen := &screen{Terminal: terminal, typed: bufio.NewReader(terminal.In)}
+	in := bufio.NewReader(conn)
+	for {
+		var said message
+		if err := readLine(in, &said); err != nil {
+			if ctx.Err() != nil {
+				return &Failed{"Stopped."}
+			}
+			return &Failed{"Fraktalia ended while it ran this. After its restart the admin room says how it stands."}
+		}
+		done, err := screen.show(said, out)
+		if done || err != nil {
+			return err
+		}
+	}
+}
+
+func unreachable(socket string, err error) string {
+	switch {
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Sprintf("You may not use %s: it belongs to the user that runs fraktalia. Try sudo.", socket)
+	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Sprintf("Fraktalia does not run (nothing listens on %s). Start it with fraktalia up, or name its socket with --socket.", socket)
+	}
+	return fmt.Sprintf("Fraktalia cannot be reached: %v.", err)
+}
+
+// screen shows messages.
+type screen struct {
+	Terminal
+	typed    *bufio.Reader
+	progress bool // a line of progress stands on the screen
+}
+
+func (s *screen) show(said message, out *lines) (done bool, err error) {
+	if said.Kind != progressKind {
+		s.clear()
+	}
+	switch said.Kind {
+	case progressKind:
+		s.showProgress(said.Text)
+	case secretKind:
+		fmt.Fprintln(s.Out, said.Text)
+	case fileKind:
+		return false, s.keepFile(said)
+	case askKind:
+		fmt.Fprintf(s.Err, "%s\n[y/N] ", said.Text)
+		line, _ := s.typed.ReadString('\n')
+		yes := strings.HasPrefix(strings.ToLower(strings.TrimSpace(line)), "y")
+		return false, out.write(answer{Yes: yes})
+	case doneKind:
+		if said.Text != "" {
+			fmt.Fprintln(s.Out, said.Text)
+		}
+		return true, nil
+	case failedKind:
+		return true, &Failed{said.Text}
+	}
+	return false, nil
+}
+
+// showProgress overwrites one line on a terminal; elsewhere it says nothing.
+func (s *screen) showProgress(text string) {
+	if !s.Interactive {
+		return
+	}
+	line, _, _ := strings.Cut(text, "\n")
+	fmt.Fprintf(s.Err, "\r\x1b[K%s", line)
+	s.progress = true
+}
+
+func (s *screen) clear() {
+	if s.progress {
+		fmt.Fprint(s.Err, "\r\x1b[K")
+		s.progress = false
+	}
+}
+
+// keepFile writes a file into the current folder, never over another one and
+// never outside.
+func (s *screen) keepFile(said message) error {
+	name := filepath.Base(said.Name)
+	file, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		fmt.Fprintf(s.Err, "%s could not be written here: %v\n", name, err)
+		return nil
+	}
+	defer file.Close()
+	if _, err := file.Write(said.Data); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	fmt.Fprintf(s.Err, "wrote %s\n", name)
+	return file.Close()
+}

@@ -1,0 +1,164 @@
+package shell
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/user"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sys/unix"
+
+	"github.com/githabideri/fraktalia/command"
+	"github.com/githabideri/fraktalia/reply"
+	"github.com/githabideri/fraktalia/store"
+)
+
+// Journal is where every command is written down.
+type Journal interface {
+	AddCommand(ctx context.Context, c store.Command) (id int64, fresh bool, err error)
+	BeginCommand(ctx context.Context, id int64) (bool, error)
+	EndCommand(ctx context.Context, id int64, state store.State, outcome, undo string) error
+	AnsweredCommand(ctx context.Context, id int64) error
+}
+
+// Server answers the shell.
+type Server struct {
+	commands *command.Commands
+	journal  Journal
+	log      *logrus.Entry
+	listener *net.UnixListener
+}
+
+// Listen opens the socket at path, mode 0600. A socket that nobody listens on
+// any more is replaced; one that is in use is an error.
+func Listen(path string, commands *command.Commands, journal Journal, log *logrus.Entry) (*Server, error) {
+	if conn, err := net.Dial("unix", path); err == nil {
+		conn.Close()
+		return nil, fmt.Errorf("another fraktalia listens on %s", path)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("replace the old socket: %w", err)
+	}
+	// The mask keeps the socket from being open to others for a moment.
+	before := unix.Umask(0o177)
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	unix.Umask(before)
+	if err != nil {
+		return nil, fmt.Errorf("open the shell's socket: %w", err)
+	}
+	return &Server{commands: commands, journal: journal, log: log, listener: listener}, nil
+}
+
+// Run answers until ctx ends and every answer is given.
+func (s *Server) Run(ctx context.Context) error {
+	var open sync.WaitGroup
+	defer open.Wait()
+	stop := context.AfterFunc(ctx, func() { s.listener.Close() })
+	defer stop()
+	for {
+		conn, err := s.listener.AcceptUnix()
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			s.log.WithError(err).Warn("the shell's socket did not accept")
+			time.Sleep(100 * time.Millisecond)
+			continue
+		}
+		open.Go(func() { s.serve(ctx, conn) })
+	}
+}
+
+// serve runs the one command of a connection. The connection's end cancels it.
+func (s *Server) serve(ctx context.Context, conn *net.UnixConn) {
+	defer conn.Close()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	out := &lines{out: conn}
+	in := bufio.NewReaderSize(conn, command.MaxLine)
+	var asked request
+	if err := readLine(in, &asked); err != nil {
+		return
+	}
+	talk := &talk{out: out, answers: make(chan bool, 1)}
+	go talk.listen(in, cancel)
+	given, err := s.run(ctx, asked, who(conn), talk)
+	end := message{Kind: doneKind, Text: given.Doc.Text()}
+	if err != nil {
+		end = message{Kind: failedKind, Text: s.worded(err)}
+	}
+	if err := out.write(end); err != nil {
+		s.log.WithError(err).Debug("the shell did not take its answer")
+	}
+}
+
+// run writes the command down, runs it and writes down how it ended.
+func (s *Server) run(ctx context.Context, asked request, sender string, talk *talk) (reply.Answer, error) {
+	ref := "shell-" + uuid.NewString()
+	row := store.Command{EventID: ref, Sender: sender, Line: "!" + strings.Join(asked.Args, " "), SentAt: time.Now()}
+	id, _, err := s.journal.AddCommand(ctx, row)
+	if err != nil {
+		return reply.Answer{}, err
+	}
+	if _, err := s.journal.BeginCommand(ctx, id); err != nil {
+		return reply.Answer{}, err
+	}
+	given, err := s.commands.Do(ctx, command.Request{Args: asked.Args, Sender: sender, Role: command.Owner, Shell: true, Ref: ref}, talk)
+	state, outcome := store.Done, given.Doc.Text()
+	if err != nil {
+		state, outcome = store.Failed, s.worded(err)
+	}
+	ctx = context.WithoutCancel(ctx)
+	return given, errors.Join(err, s.journal.EndCommand(ctx, id, state, outcome, given.Undo), s.journal.AnsweredCommand(ctx, id))
+}
+
+func (s *Server) worded(err error) string {
+	var problem *command.Problem
+	switch {
+	case errors.As(err, &problem):
+		if problem.Cause != nil {
+			s.log.WithError(problem.Cause).Warn("command failed")
+		}
+		return strings.TrimSpace(problem.Sentence + "\n" + problem.Detail.Text())
+	case errors.Is(err, context.Canceled):
+		return "Stopped; it did not finish."
+	}
+	s.log.WithError(err).Error("command failed with an internal error")
+	return "Internal error; the log has more."
+}
+
+// who names the user at the other end, as the kernel knows them.
+func who(conn *net.UnixConn) string {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return "shell"
+	}
+	var peer *unix.Ucred
+	if err := raw.Control(func(fd uintptr) { peer, _ = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); err != nil || peer == nil {
+		return "shell"
+	}
+	uid := strconv.Itoa(int(peer.Uid))
+	if known, err := user.LookupId(uid); err == nil {
+		return known.Username + " in the shell"
+	}
+	return "user " + uid + " in the shell"
+}
+
+func readLine(in *bufio.Reader, into any) error {
+	text, err := in.ReadBytes('\n')
+	if err != nil && (err != io.EOF || len(text) == 0) {
+		return err
+	}
+	return json.Unmarshal(text, into)
+}

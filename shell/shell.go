@@ -1,0 +1,61 @@
+// Package shell carries command lines from the machine's own shell to the
+// running program, over a Unix socket that only its owner can open, and
+// brings the answers back. It holds the two ends and their wire format; it
+// knows no command.
+//
+// The wire format is one JSON object a line in both directions.
+package shell
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"sync"
+)
+
+// request begins a connection.
+type request struct {
+	Args []string `json:"args"`
+}
+
+// answer is what the client says later on.
+type answer struct {
+	Yes bool `json:"yes"`
+}
+
+// kind says what a message of the server is.
+type kind string
+
+const (
+	progressKind kind = "progress" // Text replaces the last progress
+	askKind      kind = "ask"      // Text is a question; the client answers
+	secretKind   kind = "secret"   // Text is to be shown and not kept
+	fileKind     kind = "file"     // Name and Data
+	doneKind     kind = "done"     // Text is the answer; the last message
+	failedKind   kind = "failed"   // Text is why not; the last message
+)
+
+// message is one line of the server.
+type message struct {
+	Kind kind   `json:"kind"`
+	Text string `json:"text,omitempty"`
+	Name string `json:"name,omitempty"`
+	Data []byte `json:"data,omitempty"`
+}
+
+// lines writes JSON lines from several goroutines.
+type lines struct {
+	mu  sync.Mutex
+	out io.Writer
+}
+
+func (l *lines) write(value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("encode a message: %w", err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, err = l.out.Write(append(text, '\n'))
+	return err
+}

@@ -1,0 +1,86 @@
+package shell
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/githabideri/fraktalia/reply"
+)
+
+// progressEvery is the least time between two lines of progress.
+const progressEvery = 200 * time.Millisecond
+
+// maxFile is the largest file that is handed over, in bytes.
+const maxFile = 256 << 20
+
+// talk is the conversation with one shell. It implements command.Conversation.
+type talk struct {
+	out     *lines
+	answers chan bool
+
+	mu   sync.Mutex
+	last time.Time
+}
+
+// listen reads the shell's answers; its end is the wish to stop.
+func (t *talk) listen(in *bufio.Reader, cancel context.CancelFunc) {
+	defer cancel()
+	for {
+		var said answer
+		if readLine(in, &said) != nil {
+			return
+		}
+		select {
+		case t.answers <- said.Yes:
+		default:
+		}
+	}
+}
+
+// Update implements command.Conversation.
+func (t *talk) Update(doc reply.Doc) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if time.Since(t.last) < progressEvery {
+		return
+	}
+	t.last = time.Now()
+	_ = t.out.write(message{Kind: progressKind, Text: doc.Text()}) // a shell that left cancels by itself
+}
+
+// Ask implements command.Conversation.
+func (t *talk) Ask(ctx context.Context, question reply.Doc) (bool, error) {
+	if err := t.out.write(message{Kind: askKind, Text: question.Text()}); err != nil {
+		return false, fmt.Errorf("ask the shell: %w", err)
+	}
+	select {
+	case yes := <-t.answers:
+		return yes, nil
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+}
+
+// Cancelable implements command.Conversation: Ctrl-C ends the connection, and
+// that ends ctx.
+func (t *talk) Cancelable(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithCancel(ctx)
+}
+
+// Attach implements command.Conversation.
+func (t *talk) Attach(_ context.Context, file reply.File) error {
+	data, err := io.ReadAll(io.LimitReader(file.Body, maxFile))
+	if err != nil {
+		return fmt.Errorf("read %s: %w", file.Name, err)
+	}
+	return t.out.write(message{Kind: fileKind, Name: file.Name, Data: data})
+}
+
+// Confide implements command.Conversation. A terminal cannot forget.
+func (t *talk) Confide(_ context.Context, doc reply.Doc, _ time.Duration) error {
+	return t.out.write(message{Kind: secretKind, Text: doc.Text()})
+}
