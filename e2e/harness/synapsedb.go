@@ -1,0 +1,39 @@
+package harness
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"path/filepath"
+)
+
+// StoredEvent is an event as the homeserver keeps it: what anybody with its
+// disk can read.
+type StoredEvent struct {
+	Room, Type, Sender, JSON string
+	State                    bool
+}
+
+// StoredEvents reads every event of sender out of Synapse's own database.
+func (d *Deployment) StoredEvents(ctx context.Context, sender string) ([]StoredEvent, error) {
+	db, err := sql.Open("sqlite3", "file:"+filepath.Join(d.DataDir, "synapse", "homeserver.db")+"?mode=ro&_busy_timeout=10000")
+	if err != nil {
+		return nil, fmt.Errorf("open Synapse's database: %w", err)
+	}
+	defer db.Close()
+	rows, err := db.QueryContext(ctx, `SELECT e.room_id, e.type, e.sender, j.json, e.state_key IS NOT NULL
+		FROM events e JOIN event_json j USING (event_id) WHERE e.sender = ?`, sender)
+	if err != nil {
+		return nil, fmt.Errorf("read Synapse's database: %w", err)
+	}
+	defer rows.Close()
+	var events []StoredEvent
+	for rows.Next() {
+		var e StoredEvent
+		if err := rows.Scan(&e.Room, &e.Type, &e.Sender, &e.JSON, &e.State); err != nil {
+			return nil, fmt.Errorf("read Synapse's database: %w", err)
+		}
+		events = append(events, e)
+	}
+	return events, rows.Err()
+}
