@@ -102,7 +102,7 @@ func suggestion(name string) string {
 		return -1
 	}, strings.ToLower(strings.TrimSpace(name)))
 	kept = strings.Trim(kept, "_.")
-	if strings.Trim(kept, "0123456789") == "" || kept == name {
+	if strings.Trim(kept, "0123456789") == "" || kept == name || len(kept) > 64 {
 		return ""
 	}
 	return kept
