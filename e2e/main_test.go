@@ -1,0 +1,161 @@
+// Package e2e tests the whole program: the real binary, a real Synapse, the
+// real Docker engine, and people at real Matrix clients. A test fails, with a
+// sentence, where one of these cannot be had; none is ever skipped.
+package e2e
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/githabideri/fraktalia/e2e/client"
+	"github.com/githabideri/fraktalia/e2e/harness"
+)
+
+// patience is how long a test waits for one thing. It is no measurement:
+// busy machines are slow.
+const patience = 90 * time.Second
+
+// world is what most tests share: one deployment, with its owner in the admin
+// room and one sandbox running.
+type world struct {
+	*harness.Deployment
+	dir     string
+	run     string // names this run's containers and images
+	crashy  string // the binary with crash points
+	engine  *harness.Engine
+	sandbox *harness.Sandbox
+	owner   *client.Client
+	admin   *client.Room
+	// recovery lets a second device of the owner take their identity.
+	recovery string
+	first    harness.Ready // what the very first start said
+}
+
+// shared is set up by TestMain.
+var shared *world
+
+func TestMain(m *testing.M) { os.Exit(runAll(m)) }
+
+func runAll(m *testing.M) int {
+	dir, remove, err := harness.Folder()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "no folder for the tests:", err)
+		return 1
+	}
+	defer remove()
+	shared = &world{dir: dir, run: rand.Text()[:8]}
+	defer shared.close()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer cancel()
+	if err := shared.open(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "the deployment for the tests does not come up:", err)
+		return 1
+	}
+	return m.Run()
+}
+
+func (w *world) open(ctx context.Context) (err error) {
+	binary, err := harness.Build(ctx, w.dir)
+	if err != nil {
+		return err
+	}
+	if w.crashy, err = harness.Build(ctx, w.dir, "crashpoints"); err != nil {
+		return err
+	}
+	if w.engine, err = harness.OpenEngine(ctx, w.dir, w.run); err != nil {
+		return err
+	}
+	if err := w.engine.BuildPage(ctx, w.dir); err != nil {
+		return err
+	}
+	if w.sandbox, err = w.engine.StartSandbox(ctx, "mox", "hello", pages...); err != nil {
+		return err
+	}
+	if w.Deployment, err = w.deploy(ctx, binary, "shared"); err != nil {
+		return err
+	}
+	w.first = w.Ready
+	return w.moveIn(ctx)
+}
+
+// pages are the ports on which the sandbox's page answers.
+var pages = []string{"9005", "9006", "9007", "9008", "9009"}
+
+// deploy brings a fresh deployment up, whose image has a name of this run.
+func (w *world) deploy(ctx context.Context, binary, name string) (*harness.Deployment, error) {
+	dir := w.dir + "/" + name
+	d, err := harness.New(ctx, binary, dir)
+	if err != nil {
+		return nil, err
+	}
+	d.Env = []string{w.engine.Env(), "HOME=" + dir}
+	if err := d.Up(ctx); err != nil {
+		if d.Process != nil {
+			d.Process.Kill()
+		}
+		return nil, err
+	}
+	return d, nil
+}
+
+// moveIn logs the owner in, with an identity of their own, and enters.
+func (w *world) moveIn(ctx context.Context) (err error) {
+	if w.owner, err = w.Owner(ctx); err != nil {
+		return err
+	}
+	if w.recovery, err = w.owner.Sign(ctx); err != nil {
+		return err
+	}
+	w.admin, err = w.owner.Enter(ctx, w.AdminRoom, w.BotUserID)
+	return err
+}
+
+func (w *world) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var errs []error
+	if w.owner != nil {
+		errs = append(errs, w.owner.Close())
+	}
+	if w.Deployment != nil {
+		errs = append(errs, w.Down(ctx))
+	}
+	if w.engine != nil {
+		errs = append(errs, w.engine.RemoveSandboxes(ctx), w.engine.Down())
+	}
+	if err := errors.Join(errs...); err != nil {
+		fmt.Fprintln(os.Stderr, "taking the tests' deployment down:", err)
+	}
+}
+
+// within bounds a test's waiting.
+func within(t testing.TB) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// must fails the test on an error.
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// say types a line in a room and waits for the end of its turn.
+func say(t testing.TB, room *client.Room, line string) client.Outcome {
+	t.Helper()
+	ctx := within(t)
+	turn, err := room.Say(ctx, line)
+	must(t, err)
+	out, err := turn.Final(ctx)
+	must(t, err)
+	return out
+}
