@@ -59,7 +59,7 @@ func Install(ctx context.Context, path, cache string, progress func(Event)) erro
 }
 
 func install(ctx context.Context, path string, progress func(Event)) error {
-	interpreter, err := findPython(ctx)
+	interpreter, err := findPython(ctx, pythonNames()...)
 	if err != nil {
 		return err
 	}

@@ -18,13 +18,19 @@ type python struct {
 // the module venv alone says nothing.
 const probe = `import sys; print("%d.%d" % sys.version_info[:2], flush=True); import venv, ensurepip`
 
-// findPython looks for Python 3.11 or later that can make virtual
-// environments, python3 first. The error is an ErrNoPython, or an ErrNoVenv
-// where only python3-venv is missing.
-func findPython(ctx context.Context) (python, error) {
+// pythonNames are where a Python is looked for, in this order; scripts/python
+// has the same.
+func pythonNames() []string {
+	return []string{"python3", "python3.14", "python3.13", "python3.12", "python3.11", "/usr/bin/python3"}
+}
+
+// findPython takes the first Python of version 3.11 or later that can make
+// virtual environments. The error is an ErrNoPython, or an ErrNoVenv where only
+// python3-venv is missing.
+func findPython(ctx context.Context, names ...string) (python, error) {
 	var missing ErrNoPython
 	var withoutVenv *ErrNoVenv
-	for _, name := range []string{"python3", "python3.14", "python3.13", "python3.12", "python3.11", "/usr/bin/python3"} {
+	for _, name := range names {
 		path, err := exec.LookPath(name)
 		if err != nil {
 			continue
