@@ -1,0 +1,199 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// ordinary is the user that forwarders run as: one without privileges.
+const ordinary = 65534
+
+// bench is what all forwarders share.
+type bench struct {
+	folder string     // readable by everybody
+	self   string     // this program, there
+	target netip.Addr // the container
+	label  string     // that its container carries
+}
+
+// targetPort is where the service listens in its container.
+const targetPort = 8000
+
+// peer is one forwarder.
+type peer struct {
+	name string
+	// command starts it, listening on a port of 127.0.0.1.
+	command func(b *bench, port int) (*exec.Cmd, error)
+	// root keeps root's rights, where it has them in life.
+	root bool
+}
+
+// direct is the name of no forwarder at all.
+const direct = "direct"
+
+// ours is the name of this project's forwarder.
+const ours = "ours"
+
+func peers() []peer {
+	return []peer{
+		{name: ours, command: func(b *bench, port int) (*exec.Cmd, error) {
+			return exec.Command(b.self, "-serve", strconv.Itoa(port), "-to", b.address()), nil
+		}},
+		{name: "docker-proxy", root: true, command: dockerProxy},
+		{name: "haproxy", command: haproxy},
+		{name: "nginx", root: true, command: nginx},
+		{name: "socat", command: func(b *bench, port int) (*exec.Cmd, error) {
+			return exec.Command("socat", fmt.Sprintf("TCP-LISTEN:%d,bind=127.0.0.1,reuseaddr,fork,backlog=4096", port), "TCP:"+b.address()), nil
+		}},
+		{name: "tcpproxy", command: func(b *bench, port int) (*exec.Cmd, error) {
+			return exec.Command(filepath.Join(b.folder, "tcpproxy"), fmt.Sprintf("127.0.0.1:%d", port), b.address()), nil
+		}},
+		{name: "asyncio", root: true, command: func(b *bench, port int) (*exec.Cmd, error) {
+			return exec.Command("python3", filepath.Join(b.folder, "asyncio.py"), strconv.Itoa(port), b.label, strconv.Itoa(targetPort)), nil
+		}},
+	}
+}
+
+func (b *bench) address() string { return fmt.Sprintf("%s:%d", b.target, targetPort) }
+
+// dockerProxy is the engine's own, started as the engine does: it reports on
+// descriptor 3.
+func dockerProxy(b *bench, port int) (*exec.Cmd, error) {
+	report, write, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	go func() {
+		report.Read(make([]byte, 100))
+		report.Close()
+	}()
+	cmd := exec.Command("docker-proxy", "-proto", "tcp", "-host-ip", "127.0.0.1", "-host-port", strconv.Itoa(port),
+		"-container-ip", b.target.String(), "-container-port", strconv.Itoa(targetPort))
+	cmd.ExtraFiles = []*os.File{write}
+	return cmd, nil
+}
+
+func haproxy(b *bench, port int) (*exec.Cmd, error) {
+	file := filepath.Join(b.folder, "haproxy.cfg")
+	text := fmt.Sprintf(`global
+	maxconn 9100
+	maxpipes 500
+defaults
+	mode tcp
+	option splice-auto
+	option splice-request
+	option splice-response
+	timeout connect 5s
+	timeout client 1h
+	timeout server 1h
+listen forward
+	bind 127.0.0.1:%d
+	server target %s
+`, port, b.address())
+	return exec.Command("haproxy", "-db", "-f", file), os.WriteFile(file, []byte(text), 0o644)
+}
+
+func nginx(b *bench, port int) (*exec.Cmd, error) {
+	file := filepath.Join(b.folder, "nginx.conf")
+	text := fmt.Sprintf(`user nobody nogroup;
+load_module /usr/lib/nginx/modules/ngx_stream_module.so;
+daemon off;
+worker_processes auto;
+worker_rlimit_nofile 20000;
+pid %[1]s/nginx.pid;
+error_log /dev/null;
+events { worker_connections 19000; }
+stream {
+	server {
+		listen 127.0.0.1:%[2]d backlog=4096;
+		proxy_pass %[3]s;
+		proxy_timeout 1h;
+	}
+}
+`, b.folder, port, b.address())
+	return exec.Command("nginx", "-e", "/dev/null", "-c", file), os.WriteFile(file, []byte(text), 0o644)
+}
+
+// running is a forwarder at work.
+type running struct {
+	addr string
+	cmd  *exec.Cmd // nil for direct
+}
+
+// start runs a peer until it takes connections.
+func (b *bench) start(p peer) (*running, error) {
+	if p.name == direct {
+		return &running{addr: b.address()}, nil
+	}
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	cmd, err := p.command(b, port)
+	if err != nil {
+		return nil, fmt.Errorf("prepare %s: %w", p.name, err)
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if !p.root {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: ordinary, Gid: ordinary}
+	}
+	if os.Getenv("BENCH_VERBOSE") != "" {
+		cmd.Stderr = os.Stderr
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", p.name, err)
+	}
+	r := &running{addr: fmt.Sprintf("127.0.0.1:%d", port), cmd: cmd}
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if once(r.addr) == nil {
+			return r, nil
+		}
+	}
+	r.stop()
+	return nil, fmt.Errorf("%s does not answer", p.name)
+}
+
+// stop ends the peer and its children.
+func (r *running) stop() {
+	if r.cmd == nil {
+		return
+	}
+	syscall.Kill(-r.cmd.Process.Pid, syscall.SIGKILL)
+	r.cmd.Wait()
+}
+
+func freePort() (int, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port, nil
+}
+
+// once asks for one byte and gets it.
+func once(addr string) error {
+	conn, err := net.DialTimeout("tcp", addr, 5*time.Second)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(5 * time.Second))
+	if _, err := conn.Write([]byte("o")); err != nil {
+		return err
+	}
+	got := make([]byte, 2)
+	n, err := conn.Read(got)
+	if n != 1 {
+		return errors.Join(fmt.Errorf("%d bytes instead of 1", n), err)
+	}
+	return nil
+}

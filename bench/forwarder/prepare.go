@@ -1,0 +1,102 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// prepare compiles what is needed and starts the service in a container of
+// its own; clean takes all of it away, also after an error.
+func prepare() (b *bench, clean func(), err error) {
+	clean = func() {}
+	folder, err := os.MkdirTemp("", "bench-forwarder-")
+	if err != nil {
+		return nil, clean, err
+	}
+	name := filepath.Base(folder)
+	clean = func() {
+		exec.Command("docker", "rm", "-f", name).Run()
+		exec.Command("docker", "rmi", name).Run()
+		os.RemoveAll(folder)
+	}
+	b = &bench{folder: folder, self: filepath.Join(folder, "self"), label: name}
+	if err := os.Chmod(folder, 0o755); err != nil { // other users start programs in it
+		return nil, clean, err
+	}
+	if err := b.compile(); err != nil {
+		return nil, clean, err
+	}
+	return b, clean, b.startTarget(name)
+}
+
+// compile builds from the repository's root or from this folder.
+func (b *bench) compile() error {
+	here, err := command("go", "list", "-f", "{{.Dir}}", "github.com/githabideri/fraktalia/bench/forwarder")
+	if err != nil {
+		return err
+	}
+	for target, folder := range map[string]string{"self": here, "target": filepath.Join(here, "target"), "tcpproxy": filepath.Join(here, "tcpproxy")} {
+		build := exec.Command("go", "build", "-o", filepath.Join(b.folder, target), ".")
+		build.Dir = folder
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			return fmt.Errorf("build %s: %w\n%s", target, err, out)
+		}
+	}
+	script, err := os.ReadFile(filepath.Join(here, "asyncio.py"))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(b.folder, "asyncio.py"), script, 0o644)
+}
+
+func (b *bench) startTarget(name string) error {
+	image, err := archive(filepath.Join(b.folder, "target"))
+	if err != nil {
+		return err
+	}
+	load := exec.Command("docker", "import", "-", name)
+	load.Stdin = bytes.NewReader(image)
+	if out, err := load.CombinedOutput(); err != nil {
+		return fmt.Errorf("docker import: %w\n%s", err, out)
+	}
+	if _, err := command("docker", "run", "-d", "--name", name, "--label", b.label, name, "/target", fmt.Sprintf(":%d", targetPort)); err != nil {
+		return err
+	}
+	addr, err := command("docker", "inspect", "-f", "{{.NetworkSettings.IPAddress}}", name)
+	if err != nil {
+		return err
+	}
+	b.target, err = netip.ParseAddr(addr)
+	return err
+}
+
+func archive(program string) ([]byte, error) {
+	content, err := os.ReadFile(program)
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	w := tar.NewWriter(&out)
+	if err := w.WriteHeader(&tar.Header{Name: "target", Mode: 0o755, Size: int64(len(content))}); err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(content); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), w.Close()
+}
+
+func command(name string, args ...string) (string, error) {
+	out, err := exec.Command(name, args...).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return strings.TrimSpace(string(out)), nil
+}

@@ -1,0 +1,49 @@
+// Command target is the service in the container that all forwarders of the
+// benchmark lead to. The first byte of a connection says what it wants: "b"
+// bytes without end, "e" everything sent back, "o" one byte sent back and the
+// connection closed by the service.
+package main
+
+import (
+	"io"
+	"log"
+	"net"
+	"os"
+)
+
+const bulkBuffer = 256 << 10
+
+func main() {
+	listener, err := net.Listen("tcp", os.Args[1])
+	if err != nil {
+		log.Fatal(err)
+	}
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			log.Fatal(err)
+		}
+		go serve(conn)
+	}
+}
+
+func serve(conn net.Conn) {
+	defer conn.Close()
+	wish := make([]byte, 1)
+	if _, err := io.ReadFull(conn, wish); err != nil {
+		return
+	}
+	switch wish[0] {
+	case 'b':
+		buffer := make([]byte, bulkBuffer)
+		for {
+			if _, err := conn.Write(buffer); err != nil {
+				return
+			}
+		}
+	case 'e':
+		io.Copy(conn, conn)
+	case 'o':
+		conn.Write(wish)
+	}
+}
