@@ -28,7 +28,7 @@ func (d *Document) prove(o Operation, after *Document) error {
 	if !untouched(d.src, after.src, places) {
 		return refuse("bytes outside of the edit would change")
 	}
-	return d.commentsKept(o, after, refuse)
+	return d.commentsKept(o, after, places, refuse)
 }
 
 // beyondJSON says whether plain JSON cannot say a value.
@@ -136,19 +136,16 @@ func untouched(before, after []byte, places []extent) bool {
 
 // commentsKept compares the comments of both texts. Setting a value may drop those within the old value, removing those
 // around the item; adding and moving may drop none.
-func (d *Document) commentsKept(o Operation, after *Document, refuse func(string) error) error {
-	was, is := d.comments(), after.comments()
+func (d *Document) commentsKept(o Operation, after *Document, places []extent, refuse func(string) error) error {
+	spans := d.commentSpans()
+	was, is := d.texts(spans), after.texts(after.commentSpans())
 	if o.Verb == Move {
 		if !slices.Equal(slices.Sorted(slices.Values(was)), slices.Sorted(slices.Values(is))) {
 			return refuse("a comment would be lost")
 		}
 		return nil
 	}
-	places, err := d.places(o)
-	if err != nil {
-		return refuse(err.Error())
-	}
-	before, behind := d.commentsBefore(places[0].start), len(was)-d.commentsBefore(places[0].end)
+	before, behind := countBefore(spans, places[0].start), len(was)-countBefore(spans, places[0].end)
 	if before+behind > len(is) {
 		return refuse("a comment would be lost")
 	}
@@ -156,8 +153,12 @@ func (d *Document) commentsKept(o Operation, after *Document, refuse func(string
 	if !slices.Equal(was[:before], is[:before]) || !slices.Equal(was[len(was)-behind:], is[len(is)-behind:]) {
 		return refuse("a comment would change")
 	}
-	_, err = d.Get(o.Path)
-	if mayGo := err == nil && (o.Verb == Unset || o.Verb == Set); mayGo && subsequence(inIs, inWas) || slices.Equal(inIs, inWas) {
+	mayGo := o.Verb == Unset || o.Verb == Set
+	if mayGo {
+		_, err := d.Get(o.Path) // where there was nothing yet, nothing may go
+		mayGo = err == nil
+	}
+	if mayGo && subsequence(inIs, inWas) || slices.Equal(inIs, inWas) {
 		return nil
 	}
 	return refuse("a comment would be lost")
@@ -174,10 +175,10 @@ func subsequence(some, all []string) bool {
 	return i == len(some)
 }
 
-// commentsBefore counts the comments that begin before an offset.
-func (d *Document) commentsBefore(offset int) int {
+// countBefore counts the comments that begin before an offset.
+func countBefore(spans []trivia, offset int) int {
 	count := 0
-	for _, at := range d.commentSpans() {
+	for _, at := range spans {
 		if at.start < offset {
 			count++
 		}
@@ -185,10 +186,10 @@ func (d *Document) commentsBefore(offset int) int {
 	return count
 }
 
-// comments lists the texts of all comments.
-func (d *Document) comments() []string {
-	var list []string
-	for _, c := range d.commentSpans() {
+// texts lists what the comments say.
+func (d *Document) texts(spans []trivia) []string {
+	list := make([]string, 0, len(spans))
+	for _, c := range spans {
 		list = append(list, string(d.src[c.start:c.end]))
 	}
 	return list

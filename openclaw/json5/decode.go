@@ -11,27 +11,73 @@ import (
 
 // value reads a node and what is in it.
 func (d *Document) value(at int) Value {
-	n := d.nodes[at]
-	raw := d.src[n.start:n.end]
+	if d.nodes[at].next == at+1 {
+		return decoder{d, string(d.src[d.nodes[at].start:d.nodes[at].end]), d.nodes[at].start}.value(at)
+	}
+	return decoder{d, string(d.src), 0}.value(at)
+}
+
+// decoder reads values out of one copy of the text, so that strings without escapes cost nothing.
+type decoder struct {
+	*Document
+	text string
+	base int // the offset at which text begins
+}
+
+func (d decoder) raw(start, end int) string { return d.text[start-d.base : end-d.base] }
+
+func (d decoder) value(at int) Value {
+	n := &d.nodes[at]
 	v := Value{Kind: n.kind}
 	switch n.kind {
 	case Bool:
-		v.Bool = raw[0] == 't'
+		v.Bool = d.src[n.start] == 't'
 	case Number:
-		v.Text = string(raw)
+		v.Text = d.raw(n.start, n.end)
 		v.Number = decodeNumber(v.Text)
 	case String:
-		v.Text = unquote(raw)
+		v.Text = d.content(n.start, n.end)
 	case Array:
+		v.Items = make([]Value, 0, d.count(at))
 		for c := at + 1; c < n.next; c = d.nodes[c].next {
 			v.Items = append(v.Items, d.value(c))
 		}
 	case Object:
+		v.Members = make([]Member, 0, d.count(at))
 		for c := at + 1; c < n.next; c = d.nodes[c].next {
-			v.Members = append(v.Members, Member{d.key(c), d.value(c)})
+			v.Members = append(v.Members, Member{d.name(c), d.value(c)})
 		}
 	}
 	return v
+}
+
+// count is the number of a container's members or elements.
+func (d *Document) count(at int) int {
+	n := 0
+	for c := at + 1; c < d.nodes[at].next; c = d.nodes[c].next {
+		n++
+	}
+	return n
+}
+
+// content is what stands between quotes.
+func (d decoder) content(start, end int) string {
+	inner := d.raw(start+1, end-1)
+	if strings.IndexByte(inner, '\\') < 0 {
+		return inner
+	}
+	return unescape([]byte(inner))
+}
+
+func (d decoder) name(at int) string {
+	start, end := d.nodes[at].keyStart, d.nodes[at].keyEnd
+	if d.src[start] == '"' || d.src[start] == '\'' {
+		return d.content(start, end)
+	}
+	if name := d.raw(start, end); strings.IndexByte(name, '\\') < 0 {
+		return name
+	}
+	return d.key(at)
 }
 
 // decodeNumber gives the value of a number that the parser has accepted.

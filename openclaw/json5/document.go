@@ -101,7 +101,7 @@ func (n Node) Text() (text string, ok bool) {
 }
 
 // Len counts the members or elements.
-func (n Node) Len() int { return len(n.doc.children(n.at)) }
+func (n Node) Len() int { return n.doc.count(n.at) }
 
 // Children walks the members or elements in the order of the text, members of the same name included.
 func (n Node) Children() iter.Seq[Node] {
@@ -133,7 +133,7 @@ func (n Node) Path() Path {
 
 // children lists the nodes of a container's members or elements.
 func (d *Document) children(at int) []int {
-	var list []int
+	list := make([]int, 0, d.count(at))
 	for c := at + 1; c < d.nodes[at].next; c = d.nodes[c].next {
 		list = append(list, c)
 	}

@@ -1,6 +1,7 @@
 package json5
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 )
@@ -90,7 +91,7 @@ func (d *Document) keyIs(at int, name string) bool {
 	if raw[0] == '"' || raw[0] == '\'' {
 		raw = raw[1 : len(raw)-1]
 	}
-	return string(raw) == name || strings.IndexByte(string(raw), '\\') >= 0 && d.key(at) == name
+	return string(raw) == name || bytes.IndexByte(raw, '\\') >= 0 && d.key(at) == name
 }
 
 func (d *Document) lines(nodes []int) []int {
@@ -144,6 +145,9 @@ func (d *Document) match(path Path, at int) (int, error) {
 
 // fields lists the values to which a chain of names leads, more than one where names are there twice.
 func (d *Document) fields(at int, names []string) []int {
+	if len(names) == 1 && d.nodes[at].kind == Object {
+		return d.named(at, names[0])
+	}
 	list := []int{at}
 	for _, name := range names {
 		var next []int
@@ -176,7 +180,7 @@ func (d *Document) missing(path Path, i, at int) error {
 		e.Missing = "key " + strconv.Quote(step.name)
 		e.Nearest = Nearest(step.name, d.keys(at))
 	case indexStep:
-		e.Missing = "element " + step.String() + " (it has " + strconv.Itoa(len(d.children(at))) + ")"
+		e.Missing = "element " + step.String() + " (it has " + strconv.Itoa(d.count(at)) + ")"
 	case matchStep:
 		e.Missing = "element " + step.String()
 		e.Nearest = Nearest(step.want, d.candidates(at, step.field))

@@ -155,7 +155,7 @@ func (d *Document) addMember(path Path, used, at int, value Value) (*Document, e
 	for i := len(path) - 1; i > used; i-- {
 		value = ObjectValue(Member{path[i].name, value})
 	}
-	count := len(d.children(at))
+	count := d.count(at)
 	return d.splice(d.insert(at, count, func(r renderer, p place, model int) entry {
 		if model >= 0 && d.nodes[model].kind != value.Kind {
 			model = -1
@@ -206,7 +206,7 @@ func (d *Document) appendElement(o Operation) (*Document, error) {
 	if kind := d.nodes[at].kind; kind != Array {
 		return nil, &KindError{Path: o.Path.String(), Want: "an array", Have: kind}
 	}
-	return d.splice(d.insertValue(at, len(d.children(at)), o.Value))
+	return d.splice(d.insertValue(at, d.count(at), o.Value))
 }
 
 // writable refuses values that JSON5 cannot say.
