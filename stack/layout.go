@@ -40,10 +40,19 @@ func (l layout) checkOurs() error {
 	if err != nil {
 		return fmt.Errorf("look into data folder: %w", err)
 	}
-	ours := []string{"synapse", "secrets", "logs", "lock", "fraktalia.yaml", "fraktalia.db"}
-	mark := func(e os.DirEntry) bool { return slices.Contains(ours, e.Name()) }
-	if len(entries) > 0 && !slices.ContainsFunc(entries, mark) {
-		return ErrDataFolder{Dir: l.dir, Found: entries[0].Name()}
+	marks := []string{"lock", "synapse", "fraktalia.yaml"}
+	made := []string{"logs", "secrets"} // by the program, possibly before us
+	var strange string
+	for _, entry := range entries {
+		if slices.Contains(marks, entry.Name()) {
+			return nil
+		}
+		if !slices.Contains(made, entry.Name()) {
+			strange = entry.Name()
+		}
+	}
+	if strange != "" {
+		return ErrDataFolder{Dir: l.dir, Found: strange}
 	}
 	return nil
 }

@@ -290,7 +290,7 @@ func TestDataFolderIsOfOne(t *testing.T) {
 
 func TestForeignFolderIsRefused(t *testing.T) {
 	data := stacktest.Folder(t)
-	if err := os.WriteFile(filepath.Join(data, "thesis.tex"), nil, 0o644); err != nil {
+	if err := errors.Join(os.WriteFile(filepath.Join(data, "thesis.tex"), nil, 0o644), os.Mkdir(filepath.Join(data, "logs"), 0o755)); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Chmod(data, 0o755); err != nil {
