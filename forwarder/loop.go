@@ -13,8 +13,11 @@ const (
 	eventsPerTurn  = 128
 	acceptsPerTurn = 16
 
-	limitTick  = 100 * time.Millisecond // how late a time limit may strike
-	endingTick = 5 * time.Millisecond   // how often a session that ends in a reset is looked at
+	limitTick = 100 * time.Millisecond // how late a time limit may strike
+	// keepTick is when a session to the sandbox gets its keepalive: four system
+	// calls that a short one is spared.
+	keepTick   = 10 * time.Second
+	endingTick = 5 * time.Millisecond // how often a session that ends in a reset is looked at
 
 	// acceptBackOff is the pause after the process ran out of descriptors;
 	// clients wait in the kernel's queue meanwhile.
@@ -46,6 +49,7 @@ type loop struct {
 	sessions  map[*session]bool
 	limited   map[*session]bool
 	ending    map[*session]bool
+	keepAt    time.Time
 	resumeAt  time.Time  // zero unless accepting pauses
 	unread    []*session // stopped by their turn's budget, not by the kernel
 	closing   []int      // closed after the turn, so that a number is not reused within it
@@ -186,6 +190,8 @@ func (l *loop) timeout() int {
 		return int(limitTick.Milliseconds())
 	case !l.resumeAt.IsZero():
 		return int(acceptBackOff.Milliseconds())
+	case len(l.sessions) > 0:
+		return int(keepTick.Milliseconds())
 	}
 	return -1
 }
@@ -204,10 +210,11 @@ func (l *loop) goOn() {
 
 // expire looks at everything that waits for a time.
 func (l *loop) expire() {
-	if len(l.limited)+len(l.ending) == 0 && l.resumeAt.IsZero() {
-		return
-	}
 	now := time.Now()
+	if now.After(l.keepAt) {
+		l.keepAlive()
+		l.keepAt = now.Add(keepTick)
+	}
 	for s := range l.limited {
 		if now.After(s.until) {
 			s.expired()
@@ -220,6 +227,18 @@ func (l *loop) expire() {
 	}
 	if !l.resumeAt.IsZero() && now.After(l.resumeAt) {
 		l.resume()
+	}
+}
+
+// keepAlive sees to the sessions that have lived long enough.
+func (l *loop) keepAlive() {
+	for s := range l.sessions {
+		if s.opened && !s.kept {
+			s.kept = true
+			if err := keepAlive(s.server.fd); err != nil {
+				l.forwarder.log.WithError(err).Debug("keepalive")
+			}
+		}
 	}
 }
 

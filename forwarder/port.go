@@ -154,21 +154,27 @@ func bind(fd int, at netip.AddrPort) error {
 	if err := tune(fd); err != nil {
 		return err
 	}
+	if err := keepAlive(fd); err != nil {
+		return err
+	}
 	if err := os.NewSyscallError("bind", unix.Bind(fd, sockaddr(at))); err != nil {
 		return err
 	}
 	return os.NewSyscallError("listen", unix.Listen(fd, unix.SOMAXCONN))
 }
 
-// tune sets what both sockets of a session have: small messages leave at
-// once, and a peer that vanished is noticed.
+// tune sets what both sockets of a session have: small messages leave at once.
 func tune(fd int) error {
+	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1))
+}
+
+// keepAlive lets the kernel notice a peer that vanished without a word.
+func keepAlive(fd int) error {
 	for _, option := range [...]struct{ level, name, value int }{
-		{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
-		{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
 		{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, keepIdle},
 		{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, keepInterval},
 		{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepProbes},
+		{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
 	} {
 		if err := unix.SetsockoptInt(fd, option.level, option.name, option.value); err != nil {
 			return os.NewSyscallError("setsockopt", err)

@@ -30,7 +30,7 @@ func (s *session) turn() {
 		return
 	}
 	if s.client.over() && s.server.over() {
-		s.drop(false)
+		s.drop(false) // which passes the second end on
 		return
 	}
 	if more && !s.unread {
@@ -39,8 +39,8 @@ func (s *session) turn() {
 	}
 }
 
-// over says that a side was read to the end, that end passed on.
-func (s *side) over() bool { return s.eof && !s.pending() && s.session.other(s).shut }
+// over says that a side was read to the end, and all of it written.
+func (s *side) over() bool { return s.eof && !s.pending() }
 
 // pump moves bytes one way until one of the sockets is not ready; true says
 // that the budget ended first.
@@ -56,7 +56,9 @@ func (s *session) pump(from, to *side) bool {
 			}
 			s.flush(from, to)
 		case from.eof:
-			s.passEnd(to)
+			if !to.over() {
+				s.passEnd(to)
+			}
 			return false
 		case !from.readable || !to.writable:
 			from.releasePipe()

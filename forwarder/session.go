@@ -28,6 +28,7 @@ type session struct {
 	opened bool
 	dead   bool
 	unread bool
+	kept   bool // keepalive is on
 }
 
 // side is one of a session's two sockets, with the bytes read from it that the
@@ -115,16 +116,17 @@ func (s *session) refused(err error) {
 	s.dial()
 }
 
-// connected is called once the kernel has an answer to the dial.
-func (s *session) connected() {
-	code, err := unix.GetsockoptInt(s.server.fd, unix.SOL_SOCKET, unix.SO_ERROR)
-	if err == nil && code != 0 {
-		err = unix.Errno(code)
-	}
+// socketError asks why a connection failed.
+func socketError(fd int) error {
+	code, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
 	if err != nil {
-		s.refused(err)
-		return
+		return err
 	}
+	return unix.Errno(code)
+}
+
+// connected is called once the sandbox has accepted.
+func (s *session) connected() {
 	delete(s.loop.limited, s)
 	// The sandbox may have gone while we dialled, and its address to another.
 	if w := s.loop.forwarder.world.Load(); !w.known || !w.has(runOf(s.target.sandbox), s.target.addr.Addr()) {
@@ -161,7 +163,9 @@ func (e *side) ready(_ *loop, events uint32) {
 		if events&unix.EPOLLERR != 0 {
 			s.limit()
 		}
-	case e == &s.server && (failed || e.writable):
+	case e == &s.server && failed:
+		s.refused(socketError(e.fd))
+	case e == &s.server && e.writable:
 		s.connected()
 	case e == &s.client && events&unix.EPOLLERR != 0:
 		s.drop(true) // gone before the sandbox answered
