@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -76,31 +78,43 @@ func (w *world) open(ctx context.Context) (err error) {
 	if w.sandbox, err = w.engine.StartSandbox(ctx, "mox", "hello", pages...); err != nil {
 		return err
 	}
-	if w.Deployment, err = w.deploy(ctx, binary, "shared"); err != nil {
+	if w.Deployment, w.first, err = w.deploy(ctx, binary, "shared"); err != nil {
 		return err
 	}
-	w.first = w.Ready
 	return w.moveIn(ctx)
 }
 
 // pages are the ports on which the sandbox's page answers.
 var pages = []string{"9005", "9006", "9007", "9008", "9009"}
 
-// deploy brings a fresh deployment up, whose image has a name of this run.
-func (w *world) deploy(ctx context.Context, binary, name string) (*harness.Deployment, error) {
-	dir := w.dir + "/" + name
+// image is what !rebuild-sandbox makes in this run.
+func (w *world) image() string { return "fraktalia-e2e-" + strings.ToLower(w.run) + ":test" }
+
+// deploy brings a fresh deployment up twice: between the two starts its image
+// gets a name of this run. It returns what the first start said, too.
+func (w *world) deploy(ctx context.Context, binary, name string) (*harness.Deployment, harness.Ready, error) {
+	dir := filepath.Join(w.dir, name)
 	d, err := harness.New(ctx, binary, dir)
 	if err != nil {
-		return nil, err
+		return nil, harness.Ready{}, err
 	}
 	d.Env = []string{w.engine.Env(), "HOME=" + dir}
 	if err := d.Up(ctx); err != nil {
-		if d.Process != nil {
-			d.Process.Kill()
-		}
-		return nil, err
+		d.Process.Kill()
+		return nil, harness.Ready{}, err
 	}
-	return d, nil
+	first := d.Ready
+	if err := d.Process.Stop(ctx); err != nil {
+		return nil, first, err
+	}
+	if err := d.SetConfig("openclaw-sandbox:bookworm-slim", w.image()); err != nil {
+		return nil, first, err
+	}
+	if err := d.Up(ctx); err != nil {
+		d.Process.Kill()
+		return nil, first, err
+	}
+	return d, first, nil
 }
 
 // moveIn logs the owner in, with an identity of their own, and enters.
