@@ -126,11 +126,13 @@ func (d *deployment) databaseHealth(ctx context.Context) command.Finding {
 		d.log.WithError(err).Error("status: the database")
 		return notWell("look at the log, and at the disk's space", "cannot be read")
 	}
-	info, err := os.Stat(filepath.Join(d.config.Data, "fraktalia.db"))
-	if err != nil {
-		return notWell("do not remove it while the program runs", "its file is gone")
+	var size int64
+	for _, suffix := range []string{"", "-wal"} {
+		if info, err := os.Stat(filepath.Join(d.config.Data, "fraktalia.db"+suffix)); err == nil {
+			size += info.Size()
+		}
 	}
-	return well("version %d, %s", version, units.HumanSize(float64(info.Size())))
+	return well("version %d, %s", version, units.HumanSize(float64(size)))
 }
 
 func (d *deployment) ownHealth(context.Context) command.Finding {

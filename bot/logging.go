@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"bytes"
 	"encoding/json"
 
 	"github.com/rs/zerolog"
@@ -16,6 +17,10 @@ func zerologTo(log *logrus.Entry) zerolog.Logger {
 	return zerolog.New(logBridge{log}).Level(level)
 }
 
+// expectedWarning is given at each start because our syncer keeps the library
+// from decrypting by itself, on purpose.
+const expectedWarning = "does not implement DispatchableSyncer"
+
 type logBridge struct{ log *logrus.Entry }
 
 func (l logBridge) Write(line []byte) (int, error) { return l.WriteLevel(zerolog.DebugLevel, line) }
@@ -24,7 +29,7 @@ func (l logBridge) Write(line []byte) (int, error) { return l.WriteLevel(zerolog
 // which is for our "debug".
 func (l logBridge) WriteLevel(level zerolog.Level, line []byte) (int, error) {
 	to := logrus.DebugLevel
-	if level >= zerolog.WarnLevel {
+	if level >= zerolog.WarnLevel && !bytes.Contains(line, []byte(expectedWarning)) {
 		to = logrus.WarnLevel
 	}
 	if !l.log.Logger.IsLevelEnabled(to) {

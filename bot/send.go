@@ -110,12 +110,7 @@ func (r refusal) Unwrap() error { return r.error }
 
 // mark puts a reaction on an event; one that is there already is fine.
 func (b *Bot) mark(ctx context.Context, room id.RoomID, evt id.EventID, key string) error {
-	err := b.patiently(ctx, "react", func() error {
-		_, err := b.client.SendMessageEvent(ctx, room, event.EventReaction, &event.ReactionEventContent{
-			RelatesTo: event.RelatesTo{Type: event.RelAnnotation, EventID: evt, Key: key},
-		}, mautrix.ReqSendEvent{TransactionID: transaction(evt, "mark-"+key), DontEncrypt: true})
-		return err
-	})
+	_, err := b.react(ctx, room, evt, key)
 	if duplicate(err) || (err != nil && ctx.Err() == nil && !unreachable(err)) {
 		if !duplicate(err) {
 			b.Log.WithError(err).WithField("event", evt).Warn("could not react")
@@ -123,6 +118,32 @@ func (b *Bot) mark(ctx context.Context, room id.RoomID, evt id.EventID, key stri
 		return nil
 	}
 	return err
+}
+
+// react sends a reaction. Sent again it is the same event: the transaction is
+// named after what it is put on.
+func (b *Bot) react(ctx context.Context, room id.RoomID, evt id.EventID, key string) (sent id.EventID, err error) {
+	err = b.patiently(ctx, "react", func() error {
+		answer, err := b.client.SendMessageEvent(ctx, room, event.EventReaction, &event.ReactionEventContent{
+			RelatesTo: event.RelatesTo{Type: event.RelAnnotation, EventID: evt, Key: key},
+		}, mautrix.ReqSendEvent{TransactionID: transaction(evt, "mark-"+key), DontEncrypt: true})
+		if err == nil {
+			sent = answer.EventID
+		}
+		return err
+	})
+	return sent, err
+}
+
+// unmark takes a reaction of ours away again.
+func (b *Bot) unmark(ctx context.Context, room id.RoomID, evt id.EventID, key string) {
+	sent, err := b.react(ctx, room, evt, key)
+	if err == nil {
+		err = b.redact(ctx, room, sent)
+	}
+	if err != nil {
+		b.Log.WithError(err).WithField("event", evt).Info("could not take a reaction away")
+	}
 }
 
 // duplicate says that the reaction stands there already (Client-Server API,
@@ -135,7 +156,7 @@ func duplicate(err error) bool {
 // redact takes a message of ours out of the room.
 func (b *Bot) redact(ctx context.Context, room id.RoomID, evt id.EventID) error {
 	err := b.patiently(ctx, "redact", func() error {
-		_, err := b.client.RedactEvent(ctx, room, evt, mautrix.ReqRedact{TxnID: transaction(evt, "redact"), Reason: "not left lying in the room"})
+		_, err := b.client.RedactEvent(ctx, room, evt, mautrix.ReqRedact{TxnID: transaction(evt, "redact"), Reason: "over"})
 		return err
 	})
 	var answer mautrix.HTTPError

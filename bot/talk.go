@@ -3,7 +3,6 @@ package bot
 import (
 	"context"
 	"fmt"
-	"io"
 	"sync"
 	"time"
 
@@ -147,6 +146,7 @@ func (t *talk) Ask(ctx context.Context, question reply.Doc) (bool, error) {
 	}
 	select {
 	case key := <-clicked:
+		t.bot.work.after(func(ctx context.Context) { t.bot.unmark(ctx, t.room, sent, otherMark(key)) })
 		return key == doneMark, nil
 	case <-time.After(askLimit):
 		return false, nil
@@ -155,7 +155,17 @@ func (t *talk) Ask(ctx context.Context, question reply.Doc) (bool, error) {
 	}
 }
 
-// Cancelable implements command.Conversation: an ❌ under the answer.
+// otherMark is the answer that was not given: it is taken away, so that the
+// question shows what was said.
+func otherMark(key string) string {
+	if key == doneMark {
+		return failedMark
+	}
+	return doneMark
+}
+
+// Cancelable implements command.Conversation: an ❌ under the answer, for as
+// long as there is something to stop.
 func (t *talk) Cancelable(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	go t.offerCancel(ctx, cancel)
@@ -178,6 +188,7 @@ func (t *talk) offerCancel(ctx context.Context, cancel context.CancelFunc) {
 		cancel()
 	case <-ctx.Done():
 	}
+	t.bot.work.after(func(ctx context.Context) { t.bot.unmark(ctx, t.room, target, failedMark) })
 }
 
 // awaitShown waits until there is an answer to put something under.
@@ -215,8 +226,8 @@ func (t *talk) Confide(ctx context.Context, doc reply.Doc, lifetime time.Duratio
 func (t *talk) Attach(ctx context.Context, file reply.File) error {
 	sealed := attachment.NewEncryptedFile()
 	stream := sealed.EncryptStream(file.Body)
-	counted := &counter{Reader: stream}
-	uploaded, err := t.bot.client.UploadMedia(ctx, mautrix.ReqUploadMedia{Content: counted, ContentType: "application/octet-stream"})
+	uploaded, err := t.bot.client.UploadMedia(ctx, mautrix.ReqUploadMedia{
+		Content: stream, ContentLength: file.Size, ContentType: "application/octet-stream"})
 	if err != nil {
 		return fmt.Errorf("upload %s: %w", file.Name, err)
 	}
@@ -226,7 +237,7 @@ func (t *talk) Attach(ctx context.Context, file reply.File) error {
 	content := &event.MessageEventContent{
 		MsgType:   event.MsgFile,
 		Body:      file.Name,
-		Info:      &event.FileInfo{MimeType: file.Type, Size: counted.n},
+		Info:      &event.FileInfo{MimeType: file.Type, Size: int(file.Size)},
 		File:      &event.EncryptedFileInfo{EncryptedFile: *sealed, URL: uploaded.ContentURI.CUString()},
 		RelatesTo: &event.RelatesTo{InReplyTo: &event.InReplyTo{EventID: t.evt}},
 	}
@@ -240,15 +251,4 @@ func (t *talk) part(what string) string {
 	defer t.mu.Unlock()
 	t.parts++
 	return transaction(t.evt, fmt.Sprintf("%s-%d", what, t.parts))
-}
-
-type counter struct {
-	io.Reader
-	n int
-}
-
-func (c *counter) Read(p []byte) (int, error) {
-	n, err := c.Reader.Read(p)
-	c.n += n
-	return n, err
 }

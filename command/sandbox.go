@@ -57,9 +57,9 @@ func rebuildSandbox(ctx context.Context, r *run, noCache bool) (reply.Answer, er
 	defer stop()
 	started := time.Now()
 	base, result, err := r.build(building, noCache, log)
-	r.attachLog(ctx, log)
+	attached := r.attachLog(context.WithoutCancel(ctx), log)
 	if err != nil {
-		return reply.Answer{}, r.buildProblem(ctx, building, err)
+		return reply.Answer{}, errors.Join(r.buildProblem(ctx, building, err), attached)
 	}
 	crashpoint.At("rebuild.built")
 	record := store.Build{Tag: r.Settings.Image, ImageID: result.Image.ID, Size: result.Image.Size,
@@ -67,7 +67,11 @@ func rebuildSandbox(ctx context.Context, r *run, noCache bool) (reply.Answer, er
 	if err := r.Records.SaveBuild(ctx, record); err != nil {
 		return reply.Answer{}, fmt.Errorf("record the build: %w", err)
 	}
-	return reply.Answer{Doc: r.built(base, result), Data: record}, nil
+	doc := r.built(base, result)
+	if attached != nil {
+		doc = append(doc, reply.P("Its log could not be handed over."))
+	}
+	return reply.Answer{Doc: doc, Data: record}, nil
 }
 
 func (r *run) build(ctx context.Context, noCache bool, log io.Writer) (base sandbox.Base, result sandbox.BuildResult, err error) {
@@ -135,17 +139,16 @@ func (r *run) built(base sandbox.Base, result sandbox.BuildResult) reply.Doc {
 
 // attachLog hands over the whole log, however the build ended. One that says
 // nothing is not sent.
-func (r *run) attachLog(ctx context.Context, log *os.File) {
-	if size, err := log.Seek(0, io.SeekEnd); err != nil || size == 0 {
-		return
+func (r *run) attachLog(ctx context.Context, log *os.File) error {
+	size, err := log.Seek(0, io.SeekEnd)
+	if err != nil || size == 0 {
+		return err
 	}
 	if _, err := log.Seek(0, io.SeekStart); err != nil {
-		return
+		return err
 	}
 	name := "rebuild-sandbox-" + time.Now().Format("2006-01-02-150405") + ".log"
-	if err := r.talk.Attach(ctx, reply.File{Name: name, Type: "text/plain", Body: log}); err != nil {
-		r.talk.Update(reply.Say("The build's log could not be handed over."))
-	}
+	return r.talk.Attach(ctx, reply.File{Name: name, Type: "text/plain", Size: size, Body: log})
 }
 
 func (r *run) buildProblem(ctx, building context.Context, err error) error {

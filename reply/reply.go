@@ -25,6 +25,8 @@ type File struct {
 	Name string
 	// Type is its media type, e.g. "text/plain".
 	Type string
+	// Size is its length in bytes: servers want to know before.
+	Size int64
 	Body io.Reader
 }
 
