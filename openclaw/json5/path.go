@@ -249,3 +249,9 @@ func (r *pathReader) want() (text string, exact bool, err error) {
 	r.pos += end
 	return text, false, nil
 }
+
+// AsIndex gives the index that a step means, if it is an index.
+func (s Step) AsIndex() (int, bool) { return s.index, s.kind == indexStep }
+
+// AsKey gives the name that a step means, if it is a name.
+func (s Step) AsKey() (string, bool) { return s.name, s.kind == nameStep }
