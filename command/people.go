@@ -57,7 +57,7 @@ func addUser(ctx context.Context, r *run, args []string) (reply.Answer, error) {
 	if err := r.talk.Confide(ctx, card, r.Settings.CardLifetime); err != nil {
 		return reply.Answer{}, fmt.Errorf("show the joining card of %s: %w", userID, err)
 	}
-	return reply.Answer{Data: person}, nil
+	return reply.Answer{}, nil
 }
 
 // joiningCard is what the owner passes on to the friend.

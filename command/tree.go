@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -55,13 +56,13 @@ func (c *Commands) Do(ctx context.Context, request Request, talk Conversation) (
 	r := &run{Services: c.services, shared: &c.shared, request: request, talk: talk}
 	root := r.tree()
 	root.SetArgs(request.Args)
-	if _, err := find(root, request); err != nil {
+	if err := r.gate(root); err != nil {
 		return reply.Answer{}, err
 	}
 	if err := root.ExecuteContext(ctx); err != nil {
 		return reply.Answer{}, err
 	}
-	if asJSON, _ := root.PersistentFlags().GetBool("json"); asJSON {
+	if asJSON, _ := root.PersistentFlags().GetBool("json"); asJSON && r.answer.Data != nil {
 		return r.encoded()
 	}
 	return r.answer, nil
@@ -69,9 +70,6 @@ func (c *Commands) Do(ctx context.Context, request Request, talk Conversation) (
 
 // encoded is the answer for programs.
 func (r *run) encoded() (reply.Answer, error) {
-	if r.answer.Data == nil {
-		return reply.Answer{}, Sorry("That has no table, so there is no JSON of it.")
-	}
 	text, err := json.MarshalIndent(r.answer.Data, "", "  ")
 	if err != nil {
 		return reply.Answer{}, fmt.Errorf("encode the answer: %w", err)
@@ -121,7 +119,6 @@ func (r *run) tree() *cobra.Command {
 		SilenceErrors:              true,
 		SilenceUsage:               true,
 		SuggestionsMinimumDistance: 2,
-		PersistentPreRunE:          r.gate,
 		CompletionOptions:          cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
 	root.SetHelpCommand(&cobra.Command{Hidden: true})
@@ -156,23 +153,30 @@ func (r *run) finish(cmd *cobra.Command) {
 	}
 }
 
-// gate is the one place that decides who may do what: by default, nobody.
-// Cobra runs it before every command; no command may have a
-// PersistentPreRun of its own, which would take its place (a test holds that).
-func (r *run) gate(cmd *cobra.Command, _ []string) error {
+// gate is the one place that decides who may do what: by default, nobody. It
+// stands before cobra sees the line, so that no command, flag or help text of
+// one lies in front of it.
+func (r *run) gate(root *cobra.Command) error {
 	if r.request.Role < Owner {
-		return &Refused{Sender: r.request.Sender, Command: cmd.Name()}
+		return &Refused{Sender: r.request.Sender}
+	}
+	cmd, err := find(root, r.request)
+	if err != nil {
+		return err
 	}
 	if cmd.Annotations[shellKey] != "" && !r.request.Shell {
 		return Sorry("For safety this works only in the machine's own shell: fraktalia %s", cmd.Name())
+	}
+	if slices.Contains(r.request.Args, "--json") && cmd.Annotations[jsonKey] == "" {
+		return Sorry("%s%s has no table, so there is no JSON of it.", prompt(r.request), cmd.Name())
 	}
 	return nil
 }
 
 // Refused says that the sender may not do this. Rooms stay silent about it.
-type Refused struct{ Sender, Command string }
+type Refused struct{ Sender string }
 
-func (e *Refused) Error() string { return fmt.Sprintf("%s may not run %s", e.Sender, e.Command) }
+func (e *Refused) Error() string { return e.Sender + " may not command" }
 
 // does turns a runner into what cobra calls.
 func (r *run) does(do runner) func(*cobra.Command, []string) error {

@@ -1,0 +1,240 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/githabideri/fraktalia/forwarder"
+	"github.com/githabideri/fraktalia/homeserver"
+	"github.com/githabideri/fraktalia/reply"
+	"github.com/githabideri/fraktalia/store"
+)
+
+// desk is a Conversation that remembers what was said.
+type desk struct {
+	confided []reply.Doc
+	yes      bool
+}
+
+func (d *desk) Update(reply.Doc)                             {}
+func (d *desk) Ask(context.Context, reply.Doc) (bool, error) { return d.yes, nil }
+func (d *desk) Attach(context.Context, reply.File) error     { return nil }
+func (d *desk) Cancelable(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithCancel(ctx)
+}
+func (d *desk) Confide(_ context.Context, doc reply.Doc, _ time.Duration) error {
+	d.confided = append(d.confided, doc)
+	return nil
+}
+
+// town is a homeserver of a map.
+type town map[string]bool
+
+func (t town) Register(_ context.Context, account homeserver.Account) (string, error) {
+	if t[account.Localpart] {
+		return "", homeserver.ErrUserExists{Localpart: account.Localpart}
+	}
+	t[account.Localpart] = true
+	return "@" + account.Localpart + ":test", nil
+}
+func (t town) InviteToChat(context.Context, string) error { return nil }
+
+// gateForwards lets a test hold ports as another program would.
+type gateForwards struct {
+	*forwarder.Forwarder
+	held map[int]string
+}
+
+func (g gateForwards) Open(spec forwarder.Spec) error {
+	if holder, ok := g.held[spec.Port]; ok {
+		return &forwarder.InUseError{Addr: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(spec.Port)), Holder: holder}
+	}
+	spec.Bind = forwarder.Loopback
+	return g.Forwarder.Open(spec)
+}
+
+type bench struct {
+	commands *Commands
+	records  *store.Store
+	forwards gateForwards
+	desk     *desk
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	records, err := store.Open(context.Background(), filepath.Join(t.TempDir(), "db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { records.Close() })
+	b := &bench{records: records, desk: &desk{yes: true}, forwards: gateForwards{forwarder.New(forwarder.Options{}), map[int]string{}}}
+	b.commands = New(Services{
+		Forwards: b.forwards, People: town{"bob": true}, Records: records,
+		Health: []Check{{"sun", func(context.Context) Finding { return Finding{Mark: NotWell, Fact: "it sets", Todo: "wait"} }}},
+		Settings: Settings{FirstPort: 39000, LastPort: 39099, ServerName: "test", CardLifetime: 30 * time.Minute,
+			Address: func(context.Context) string { return "http://home" }, Hosts: func(context.Context) []string { return nil }},
+	})
+	return b
+}
+
+// do runs a line as an owner in the room and returns what people read.
+func (b *bench) do(t *testing.T, line string) (string, error) {
+	t.Helper()
+	return b.doAs(t, Request{Sender: "@o:test", Role: Owner}, line)
+}
+
+func (b *bench) doAs(t *testing.T, request Request, line string) (string, error) {
+	t.Helper()
+	args, err := Split(line)
+	if err != nil {
+		return "", err
+	}
+	request.Args = args
+	answer, err := b.commands.Do(context.Background(), request, b.desk)
+	return answer.Doc.Text(), err
+}
+
+func TestMistakesGetOnePlainSentence(t *testing.T) {
+	b := newBench(t)
+	b.forwards.held[39007] = "nginx (pid 812)"
+	if _, err := b.do(t, "forward 39001"); err != nil {
+		t.Fatal(err)
+	}
+	for line, want := range map[string]string{
+		"forwrd 39005":                 "There is no !forwrd. Did you mean !forward or !forwards?",
+		"xyzzy":                        "There is no !xyzzy. !help lists what there is.",
+		"forward":                      "Say a port, for example 9005.\nUsage: !forward PORT... [--to PORT] [--agent NAME]",
+		"forward 80":                   "I forward the ports 39000 to 39099 only; 80 is outside. The range is set by forwards.range in fraktalia.yaml.",
+		"forward https":                `"https" is no port: say a number such as 39000, or a range such as 39000-39009.`,
+		"forward 39009-39000":          "39009-39000 runs backwards: say 39000-39009.",
+		"forward 99999999999999999999": `"99999999999999999999" is no port: say a number such as 39000, or a range such as 39000-39009.`,
+		"forward 39007":                "Port 39007 is taken by nginx (pid 812). Choose another port, or stop that program.",
+		"forward 39001":                "Port 39001 is forwarded already. !forwards lists what is open.",
+		"forward 39002 --to 70000":     "--to takes one port between 1 and 65535, for one forward.",
+		"forward 39002 --bogus":        "Unknown flag: --bogus.\nUsage: !forward PORT... [--to PORT] [--agent NAME]",
+		"unforward 39050":              "Port 39050 is not forwarded. !forwards lists what is open.",
+		"forwards now":                 `"now" is one word too many.` + "\nUsage: !forwards",
+		"adduser bob":                  "@bob:test exists already (or did once: names are not given twice). Choose another name.",
+		"adduser @eve:other.example":   "I can make accounts on test only, not on other.example.",
+		"adduser Alice":                "Account names have no capital letters. alice would do.",
+		"adduser #room:test":           `Account names cannot have "#" in them.`,
+		"help forwrd":                  "There is no !forwrd. Did you mean !forward or !forwards?",
+		"trust @o:test":                "For safety this works only in the machine's own shell: fraktalia trust",
+		"adduser carol --json":         "!adduser has no table, so there is no JSON of it.",
+	} {
+		_, err := b.do(t, line)
+		var problem *Problem
+		if !errors.As(err, &problem) || !strings.HasPrefix(problem.Sentence, want) {
+			t.Errorf("%s\n gave %v\nwant %s", line, err, want)
+		}
+	}
+	if saved, _ := b.records.Forwards(context.Background()); len(saved) != 1 {
+		t.Errorf("mistakes left %+v", saved)
+	}
+}
+
+// A range opens whole or not at all.
+func TestForwardRangeIsAllOrNothing(t *testing.T) {
+	b := newBench(t)
+	b.forwards.held[39012] = "vim"
+	if _, err := b.do(t, "forward 39010-39013"); err == nil {
+		t.Fatal("opened a range with a port that is taken")
+	}
+	if open := b.forwards.List(); len(open) != 0 {
+		t.Errorf("left %+v", open)
+	}
+	text, err := b.do(t, "forward 39020-39021 39020")
+	if err != nil || strings.Count(text, "is open") != 2 {
+		t.Errorf("%q %v", text, err)
+	}
+	if text, err = b.do(t, "unforward all"); err != nil || text != "Ports 39020 39021 are closed." {
+		t.Errorf("%q %v", text, err)
+	}
+}
+
+func TestJoiningCardIsConfidedAndNotAnswered(t *testing.T) {
+	b := newBench(t)
+	text, err := b.do(t, "adduser carol")
+	if err != nil || text != "" {
+		t.Fatalf("%q %v", text, err)
+	}
+	if len(b.desk.confided) != 1 {
+		t.Fatal("no card")
+	}
+	card := strings.Split(b.desk.confided[0].Text(), "\n")
+	if card[0] != "Address: http://home" || card[1] != "User: @carol:test" || !strings.HasPrefix(card[2], "Password: ") || len(card[2]) < 30 {
+		t.Errorf("card is %q", card)
+	}
+	if p, ok, _ := b.records.PersonOf(context.Background(), "@carol:test"); !ok || p.AddedBy != "@o:test" {
+		t.Errorf("record is %+v %v", p, ok)
+	}
+}
+
+func TestStatusSaysWhatToDo(t *testing.T) {
+	b := newBench(t)
+	text, err := b.do(t, "status")
+	if err != nil || !strings.Contains(text, "❌  sun   it sets") || !strings.Contains(text, "• sun: wait") {
+		t.Errorf("%s %v", text, err)
+	}
+	if text, err = b.do(t, "status --json"); err != nil || !strings.Contains(text, `"mark": "failed"`) {
+		t.Errorf("%s %v", text, err)
+	}
+}
+
+// The gate is at the root, and nothing gets past it: by default nobody may do
+// anything.
+func TestGateRefusesEveryCommand(t *testing.T) {
+	b := newBench(t)
+	for _, cmd := range (&run{}).tree().Commands() {
+		for _, line := range []string{cmd.Name(), cmd.Name() + " 39001", cmd.Name() + " --help"} {
+			_, err := b.doAs(t, Request{Sender: "@eve:test"}, line)
+			var refused *Refused
+			if !errors.As(err, &refused) {
+				t.Errorf("%s gave a stranger %v", line, err)
+			}
+		}
+	}
+	if open := b.forwards.List(); len(open) != 0 {
+		t.Errorf("a stranger opened %+v", open)
+	}
+}
+
+func TestLanes(t *testing.T) {
+	b := newBench(t)
+	for line, want := range map[string]struct {
+		lane  string
+		quick bool
+	}{
+		"forward 1": {"forwards", false}, "unforward 1": {"forwards", false}, "adduser a": {"people", false}, "status": {"", true},
+		"rebuild-sandbox": {"", false}, "forwrd": {"", true}, "forward --help": {"", true}, "help": {"", true},
+	} {
+		args, _ := Split(line)
+		if lane, quick := b.commands.Lane(args); lane != want.lane || quick != want.quick {
+			t.Errorf("%s: lane %q quick %v", line, lane, quick)
+		}
+	}
+}
+
+// What the shell hands on is the line that was typed, flags and all.
+func TestRelayedLine(t *testing.T) {
+	for typed, want := range map[string]string{
+		"forward 9005 --agent mox --to=80": "forward --agent=mox --to=80 -- 9005",
+		"forwards --json":                  "forwards --json=true --",
+		"adduser -- -x":                    "adduser -- -x",
+	} {
+		var got []string
+		root := &cobra.Command{Use: "fraktalia"}
+		root.AddCommand(Relayed(func(_ context.Context, args []string) error { got = args; return nil })...)
+		root.SetArgs(strings.Fields(typed))
+		if err := root.Execute(); err != nil || strings.Join(got, " ") != want {
+			t.Errorf("%s was handed on as %q, %v; want %s", typed, got, err, want)
+		}
+	}
+}
