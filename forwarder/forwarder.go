@@ -127,11 +127,14 @@ func (f *Forwarder) Run(ctx context.Context) error {
 	return err
 }
 
-// start makes the loops, one a processor, and gives them the listeners.
+// start makes the loops and gives them the listeners. One for every two
+// processors: the kernel's half of the work, the senders and the receivers
+// need the others, and Go's scheduler wakes needless threads where every
+// processor sits in a system call.
 func (f *Forwarder) start(group *errgroup.Group) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for range min(runtime.GOMAXPROCS(0), maxLoops) {
+	for range min(max(runtime.GOMAXPROCS(0)/2, 1), maxLoops) {
 		l, err := newLoop(f)
 		if err != nil {
 			for _, made := range f.loops {

@@ -3,6 +3,7 @@ package forwarder
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 
@@ -10,6 +11,11 @@ import (
 )
 
 const (
+	// yieldEvery turns a loop lets the scheduler run. Go's monitor thread takes
+	// a goroutine that never does for one that hogs its processor: it then
+	// wakes every 20 us to interrupt it, which costs a ping a fifth of its time.
+	yieldEvery = 64
+
 	eventsPerTurn  = 128
 	acceptsPerTurn = 16
 
@@ -140,7 +146,10 @@ func (l *loop) close(fd int) {
 func (l *loop) run() error {
 	defer l.end()
 	events := make([]unix.EpollEvent, eventsPerTurn)
-	for !l.done() {
+	for turn := 1; !l.done(); turn++ {
+		if turn%yieldEvery == 0 {
+			runtime.Gosched()
+		}
 		n, err := unix.EpollWait(l.epoll, events, l.timeout())
 		if err != nil && !errors.Is(err, unix.EINTR) {
 			return fmt.Errorf("epoll: %w", err)

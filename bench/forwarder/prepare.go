@@ -41,7 +41,10 @@ func (b *bench) compile() error {
 	if err != nil {
 		return err
 	}
-	for target, folder := range map[string]string{"self": here, "target": filepath.Join(here, "target"), "tcpproxy": filepath.Join(here, "tcpproxy")} {
+	if err := b.copySelf(); err != nil {
+		return err
+	}
+	for target, folder := range map[string]string{"target": filepath.Join(here, "target"), "tcpproxy": filepath.Join(here, "tcpproxy")} {
 		build := exec.Command("go", "build", "-o", filepath.Join(b.folder, target), ".")
 		build.Dir = folder
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -54,6 +57,19 @@ func (b *bench) compile() error {
 		return err
 	}
 	return os.WriteFile(filepath.Join(b.folder, "asyncio.py"), script, 0o644)
+}
+
+// copySelf puts this program where an ordinary user can start it.
+func (b *bench) copySelf() error {
+	path, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	program, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(b.self, program, 0o755)
 }
 
 func (b *bench) startTarget(name string) error {

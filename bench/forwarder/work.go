@@ -67,13 +67,15 @@ func bulk(r *running, streams int) (rate, cpu float64, err error) {
 // returns how many a second.
 func connects(r *running) (float64, error) {
 	var count, failed atomic.Int64
+	var last atomic.Pointer[error]
 	var group sync.WaitGroup
 	began := time.Now()
 	for range callers {
 		group.Go(func() {
 			for time.Since(began) < connectFor {
-				if call(r.addr) != nil {
+				if err := call(r.addr); err != nil {
 					failed.Add(1)
+					last.Store(&err)
 				} else {
 					count.Add(1)
 				}
@@ -83,7 +85,7 @@ func connects(r *running) (float64, error) {
 	group.Wait()
 	rate := float64(count.Load()) / time.Since(began).Seconds()
 	if bad := failed.Load(); bad > count.Load()/100 {
-		return rate, fmt.Errorf("%d of %d connections failed", bad, bad+count.Load())
+		return rate, fmt.Errorf("%d of %d connections failed: %w", bad, bad+count.Load(), *last.Load())
 	}
 	return rate, nil
 }
