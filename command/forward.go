@@ -128,7 +128,7 @@ func (r *run) opened(ctx context.Context, ports []int) (reply.Answer, error) {
 			}
 			row := r.row(ctx, status)
 			rows = append(rows, row)
-			lines = append(lines, reply.Line{"Port ", reply.Bold("%d", port), " is open", r.links(ctx, status), ". ", row.Behind})
+			lines = append(lines, reply.Line{"Port ", reply.Bold("%d", port), " is open at ", r.links(ctx, status), ". ", row.Behind})
 		}
 	}
 	doc := reply.Doc{reply.Lines{Items: lines}}
@@ -157,13 +157,13 @@ func (r *run) links(ctx context.Context, s forwarder.Status) reply.Line {
 	if len(hosts) == 0 {
 		hosts = []string{"127.0.0.1"}
 	}
-	line := reply.Line{" at "}
+	var line reply.Line
 	for i, host := range hosts {
 		if i > 0 {
 			line = append(line, ", ")
 		}
-		address := fmt.Sprintf("http://%s:%d", host, s.Port)
-		line = append(line, reply.Link(address, address))
+		address := fmt.Sprintf("%s:%d", host, s.Port)
+		line = append(line, reply.Link("http://"+address, address))
 	}
 	return line
 }
@@ -230,17 +230,26 @@ type forwardRow struct {
 
 func listForwards(ctx context.Context, r *run, _ []string) (reply.Answer, error) {
 	rows := []forwardRow{}
-	table := reply.Table{Head: []string{"port", "to", "agent", "what is behind it", "address", "now", "in all", "bytes", "since"}}
+	table := reply.Table{Head: []string{"port", "at", "agent", "what is behind it", "connections", "since"}}
 	for _, status := range r.Forwards.List() {
 		row := r.row(ctx, status)
 		rows = append(rows, row)
-		table.Rows = append(table.Rows, []any{row.Port, row.To, row.Agent, row.Behind, r.links(ctx, status)[1:], row.Connections, row.Total,
-			units.HumanSize(float64(row.BytesIn + row.BytesOut)), units.HumanDuration(time.Since(row.Since))})
+		table.Rows = append(table.Rows, []any{portText(row), r.links(ctx, status), row.Agent, row.Behind,
+			fmt.Sprintf("%d now, %d in all, %s", row.Connections, row.Total, units.HumanSize(float64(row.BytesIn+row.BytesOut))),
+			strings.ToLower(units.HumanDuration(time.Since(row.Since)))})
 	}
 	if len(rows) == 0 {
 		return reply.Answer{Doc: reply.Say("No port is forwarded. ", reply.Mono("%sforward %d", prompt(r.request), r.Settings.FirstPort), " opens one."), Data: rows}, nil
 	}
 	return reply.Answer{Doc: reply.Doc{table}, Data: rows}, nil
+}
+
+// portText shows the port inside where it is another one.
+func portText(row forwardRow) string {
+	if row.To == row.Port {
+		return strconv.Itoa(row.Port)
+	}
+	return fmt.Sprintf("%d → %d", row.Port, row.To)
 }
 
 func (r *run) row(ctx context.Context, s forwarder.Status) forwardRow {
