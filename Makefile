@@ -20,7 +20,7 @@ up: ## set everything up, then run homeserver and bot (ARGS="--listen ..." goes 
 	@exec scripts/with-docker bin/fraktalia up $(ARGS)
 
 build: ## make bin/fraktalia
-	@go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/fraktalia .
+	@scripts/build $(VERSION)
 
 test: ## run every test, against a real Synapse and a real Docker engine
 	@$(TOGETHER) -j2 test-packages modules
@@ -51,7 +51,7 @@ test-packages:
 
 # Fetches what the build needs while packages are being installed.
 modules:
-	@go list -deps . >/dev/null
+	@said=$$(go list -deps . 2>&1) || { echo "$$said" >&2; exit 1; }
 
 engine:
 	@scripts/engine
