@@ -226,16 +226,18 @@ type forwardRow struct {
 	BytesIn     uint64    `json:"bytes_in"`
 	BytesOut    uint64    `json:"bytes_out"`
 	Since       time.Time `json:"since"`
+
+	short string // Behind in a few words, for a table
 }
 
 func listForwards(ctx context.Context, r *run, _ []string) (reply.Answer, error) {
 	rows := []forwardRow{}
-	table := reply.Table{Head: []string{"port", "at", "agent", "what is behind it", "connections", "since"}}
+	table := reply.Table{Head: []string{"port", "address", "agent", "behind it", "connections", "since"}}
 	for _, status := range r.Forwards.List() {
 		row := r.row(ctx, status)
 		rows = append(rows, row)
-		table.Rows = append(table.Rows, []any{portText(row), r.links(ctx, status), row.Agent, row.Behind,
-			fmt.Sprintf("%d now, %d in all, %s", row.Connections, row.Total, units.HumanSize(float64(row.BytesIn+row.BytesOut))),
+		table.Rows = append(table.Rows, []any{portText(row), r.links(ctx, status), row.Agent, row.short,
+			fmt.Sprintf("%d of %d, %s", row.Connections, row.Total, units.HumanSize(float64(row.BytesIn+row.BytesOut))),
 			strings.ToLower(units.HumanDuration(time.Since(row.Since)))})
 	}
 	if len(rows) == 0 {
@@ -253,9 +255,9 @@ func portText(row forwardRow) string {
 }
 
 func (r *run) row(ctx context.Context, s forwarder.Status) forwardRow {
-	behind, way := r.behind(ctx, s)
-	row := forwardRow{Port: s.Port, To: s.To, Agent: s.Sandbox.Agent, Container: s.Sandbox.Name, State: s.State.String(), Behind: behind, Way: way,
-		Listening: []string{}, Connections: s.Open, Total: s.Total, BytesIn: s.In, BytesOut: s.Out, Since: s.Since}
+	behind := r.behind(ctx, s)
+	row := forwardRow{Port: s.Port, To: s.To, Agent: s.Sandbox.Agent, Container: s.Sandbox.Name, State: s.State.String(), Behind: behind.sentence, Way: behind.way,
+		Listening: []string{}, Connections: s.Open, Total: s.Total, BytesIn: s.In, BytesOut: s.Out, Since: s.Since, short: behind.short}
 	if row.Agent == "" {
 		row.Agent = s.Agent
 	}
@@ -265,27 +267,33 @@ func (r *run) row(ctx context.Context, s forwarder.Status) forwardRow {
 	return row
 }
 
-// behind says in words what a connection to a forward would meet now.
-func (r *run) behind(ctx context.Context, s forwarder.Status) (words, way string) {
+// behind is what a connection to a forward would meet now, in a sentence and
+// in a few words.
+type behind struct{ sentence, short, way string }
+
+func (r *run) behind(ctx context.Context, s forwarder.Status) behind {
 	switch s.State {
 	case forwarder.Held:
-		return fmt.Sprintf("The port is taken by %s; I try again.", orElse(s.Holder, "another program")), ""
+		holder := orElse(s.Holder, "another program")
+		return behind{sentence: fmt.Sprintf("The port is taken by %s; I try again.", holder), short: "❌ taken by " + holder}
 	case forwarder.Waiting:
-		return "No sandbox is running; it waits for one.", ""
+		return behind{sentence: "No sandbox is running; it waits for one.", short: "⏳ no sandbox runs yet"}
 	case forwarder.Ambiguous:
-		return fmt.Sprintf("Several agents have sandboxes (%s): close it and say which with --agent.", strings.Join(s.Agents, ", ")), ""
+		agents := strings.Join(s.Agents, ", ")
+		return behind{sentence: fmt.Sprintf("Several agents have sandboxes (%s): close it and say which with --agent.", agents), short: "⚠️ whose: " + agents + "?"}
 	case forwarder.Unreachable:
-		return fmt.Sprintf("The sandbox %s has no network (sandbox.docker.network is none), so nothing reaches it.", s.Sandbox.Name), ""
+		return behind{sentence: fmt.Sprintf("The sandbox %s has no network (sandbox.docker.network is none), so nothing reaches it.", s.Sandbox.Name), short: "⚠️ sandbox without network"}
 	case forwarder.Unknown:
-		return "The Docker engine does not answer; it waits.", ""
+		return behind{sentence: "The Docker engine does not answer; it waits.", short: "❌ no Docker engine"}
 	}
 	ctx, cancel := context.WithTimeout(ctx, probeWait)
 	defer cancel()
 	way, err := r.Forwards.Probe(ctx, s.Port)
 	if err == nil {
-		return fmt.Sprintf("A service answers in %s.", s.Sandbox.Name), way
+		return behind{fmt.Sprintf("A service answers in %s.", s.Sandbox.Name), "✅ answers", way}
 	}
-	return fmt.Sprintf("Nothing answers on port %d in %s yet (a server there has to listen on 0.0.0.0, not on 127.0.0.1 alone).", s.To, s.Sandbox.Name), way
+	return behind{sentence: fmt.Sprintf("Nothing answers on port %d in %s yet (a server there has to listen on 0.0.0.0, not on 127.0.0.1 alone).", s.To, s.Sandbox.Name),
+		short: "⏳ nothing answers yet"}
 }
 
 func orElse(text, other string) string {
