@@ -42,15 +42,19 @@ type Options struct {
 	// Drain bounds how long connections may go on after their forward was
 	// closed or the forwarder stopped; 0 is 5 s.
 	Drain time.Duration
+	// Dialers are tried in this order where a sandbox's addresses refuse, or
+	// where it has none.
+	Dialers []Dialer
 }
 
 // Forwarder holds all forwards of this host.
 type Forwarder struct {
-	log    *logrus.Entry
-	holder func(port int) string
-	drain  time.Duration
-	limit  int64 // connections at once
-	pipes  *pipes
+	log      *logrus.Entry
+	holder   func(port int) string
+	drain    time.Duration
+	limit    int64 // connections at once
+	pipes    *pipes
+	carriers *carriers
 
 	world atomic.Pointer[world]
 	bars  atomic.Pointer[[]netip.Prefix]
@@ -59,6 +63,7 @@ type Forwarder struct {
 	mu    sync.Mutex
 	ports map[int]*port
 	loops []*loop
+	ended bool
 }
 
 // New makes a forwarder without forwards. It accepts connections while Run
@@ -72,6 +77,7 @@ func New(options Options) *Forwarder {
 	if f.drain == 0 {
 		f.drain = defaultDrain
 	}
+	f.carriers = &carriers{forwarder: f, dialers: options.Dialers, all: map[*carrier]bool{}}
 	f.world.Store(&world{})
 	f.bars.Store(&[]netip.Prefix{})
 	return f
@@ -104,6 +110,13 @@ func (f *Forwarder) setWorld(w *world) {
 	for _, l := range f.loops {
 		l.post(func() { l.sweep(w) })
 	}
+	f.carriers.sweep(w)
+}
+
+// uncount takes a connection out of the counts of those that are open.
+func (f *Forwarder) uncount(p *port) {
+	p.open.Add(-1)
+	f.open.Add(-1)
 }
 
 // barred says whether an address is on a network of containers.
@@ -122,7 +135,9 @@ func (f *Forwarder) Run(ctx context.Context) error {
 	group.Go(func() error { f.keep(ctx); return nil })
 	<-ctx.Done()
 	f.stop()
+	deadline := time.Now().Add(f.drain)
 	err := group.Wait()
+	f.carriers.wait(time.Until(deadline))
 	f.pipes.close()
 	return err
 }
@@ -161,6 +176,7 @@ func (f *Forwarder) start(group *errgroup.Group) error {
 func (f *Forwarder) stop() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.ended = true
 	for _, p := range f.ports {
 		f.closeListeners(p)
 	}

@@ -25,8 +25,7 @@ func (f *Forwarder) List() []Status {
 
 // status is called with the mutex held.
 func (f *Forwarder) status(p *port) Status {
-	w := f.world.Load()
-	r := p.route(w)
+	r := f.route(p)
 	s := Status{Spec: p.spec, State: r.state, Listening: p.listening(), Answer: Answer(p.lastMet.Load()), Way: p.way(),
 		Open: p.open.Load(), Total: p.total.Load(), In: p.in.Load(), Out: p.out.Load(), Since: p.since}
 	switch r.state {
@@ -35,7 +34,7 @@ func (f *Forwarder) status(p *port) Status {
 	case Ambiguous:
 		s.Agents = agents(r.sandboxes)
 	case Unknown:
-		s.Err = &UnknownError{w.err}
+		s.Err = &UnknownError{r.world.err}
 	}
 	if p.refusal != nil {
 		s.Holder, s.Err = p.refusal.Holder, p.refusal
@@ -49,7 +48,7 @@ func (f *Forwarder) status(p *port) Status {
 }
 
 // Probe tries whether the service inside answers, and returns the way that
-// was taken ("direct"). It opens one connection and closes it at once.
+// was taken ("direct" or a Dialer's). It opens one connection and closes it at once.
 // Errors: *NotOpenError, *NoSandboxError, *AmbiguousError, *UnknownError,
 // *SilentError.
 func (f *Forwarder) Probe(ctx context.Context, port int) (string, error) {
@@ -59,15 +58,14 @@ func (f *Forwarder) Probe(ctx context.Context, port int) (string, error) {
 	if !ok {
 		return "", &NotOpenError{port}
 	}
-	w := f.world.Load()
-	r := p.route(w)
+	r := f.route(p)
 	switch r.state {
 	case Waiting:
 		return "", &NoSandboxError{p.spec.Agent}
 	case Ambiguous:
 		return "", &AmbiguousError{agents(r.sandboxes)}
 	case Unknown:
-		return "", &UnknownError{w.err}
+		return "", &UnknownError{r.world.err}
 	}
 	silent := &SilentError{Sandbox: r.sandboxes[0], To: p.spec.To}
 	for _, t := range r.targets {
@@ -75,6 +73,14 @@ func (f *Forwarder) Probe(ctx context.Context, port int) (string, error) {
 			p.met(Answers, wayDirect)
 			return wayDirect, nil
 		}
+	}
+	if len(f.carriers.dialers) > 0 {
+		way, err := f.carriers.probe(ctx, r.sandboxes, p.spec.To)
+		if err == nil {
+			p.met(Answers, way)
+			return way, nil
+		}
+		silent.Err = err
 	}
 	if ctx.Err() == nil {
 		p.met(Silent, "")

@@ -31,6 +31,9 @@ func (f *Forwarder) Open(spec Spec) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.ended {
+		return errors.New("the forwarder has stopped")
+	}
 	if p, ok := f.ports[spec.Port]; ok {
 		return &AlreadyError{p.spec}
 	}
@@ -154,6 +157,9 @@ func (f *Forwarder) rebind() {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.ended {
+		return // between the tick and the lock
+	}
 	f.bars.Store(containerNetworks(host))
 	now := time.Now()
 	for _, p := range f.ports {
@@ -185,6 +191,7 @@ func (f *Forwarder) Close(port int) error {
 	for _, l := range f.loops {
 		time.AfterFunc(f.drain, func() { l.post(func() { l.dropAll(p) }) })
 	}
+	time.AfterFunc(f.drain, func() { f.carriers.drop(func(one *carrier) bool { return one.port == p }) })
 	return nil
 }
 

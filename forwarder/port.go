@@ -52,11 +52,12 @@ type route struct {
 	targets   []target
 }
 
-func (p *port) route(w *world) *route {
+func (f *Forwarder) route(p *port) *route {
+	w := f.world.Load()
 	if r := p.cached.Load(); r != nil && r.world == w {
 		return r
 	}
-	state, found := w.resolve(p.spec)
+	state, found := w.resolve(p.spec, len(f.carriers.dialers) > 0)
 	r := &route{world: w, state: state, sandboxes: found}
 	if state == Serving {
 		r.targets = targets(found, p.spec.To)

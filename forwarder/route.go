@@ -34,7 +34,8 @@ type target struct {
 // resolve says where connections of a forward go. With several sandboxes of
 // one agent (OpenClaw makes one per session where told to) the newest comes
 // first; the others are tried where it refuses.
-func (w *world) resolve(spec Spec) (State, []Sandbox) {
+// With other ways than addresses a sandbox without network is served too.
+func (w *world) resolve(spec Spec, otherWays bool) (State, []Sandbox) {
 	if !w.known {
 		return Unknown, nil
 	}
@@ -56,7 +57,7 @@ func (w *world) resolve(spec Spec) (State, []Sandbox) {
 		}
 		return strings.Compare(a.ID, b.ID)
 	})
-	if len(targets(found, spec.To)) == 0 {
+	if len(targets(found, spec.To)) == 0 && !otherWays {
 		return Unreachable, found
 	}
 	return Serving, found
@@ -80,6 +81,9 @@ func targets(sandboxes []Sandbox, port int) []target {
 	}
 	return all
 }
+
+// noAddr stands for whichever address.
+var noAddr netip.Addr
 
 // has says whether a run of a container is still there, reachable at addr (an
 // invalid addr: at any).

@@ -22,6 +22,7 @@ type session struct {
 	port   *port
 	client side
 	server side
+	route  *route
 	target *target  // dialled or being dialled
 	left   []target // to try if that one refuses
 	until  time.Time
@@ -54,12 +55,12 @@ func (s *side) pending() bool { return s.piped > 0 || len(s.rest) > 0 }
 // with a reset where there is nobody to connect to: the client then knows at
 // once, as it would without a forwarder.
 func (l *loop) begin(p *port, fd int) {
-	route := p.route(l.forwarder.world.Load())
-	if len(route.targets) == 0 {
+	route := l.forwarder.route(p)
+	if route.state != Serving {
 		reset(fd)
 		return
 	}
-	s := &session{loop: l, port: p, left: route.targets}
+	s := &session{loop: l, port: p, route: route, left: route.targets}
 	s.client = side{session: s, fd: fd, writable: true}
 	s.server = side{session: s, fd: -1}
 	if err := l.watch(fd, socketEvents, &s.client); err != nil {
@@ -86,8 +87,7 @@ func linger0(fd int) {
 // dial begins to connect to the next target.
 func (s *session) dial() {
 	if len(s.left) == 0 {
-		s.port.met(Silent, "")
-		s.drop(true)
+		s.refusedByAll()
 		return
 	}
 	s.target, s.left = &s.left[0], s.left[1:]
@@ -102,6 +102,19 @@ func (s *session) dial() {
 	if err := s.loop.watch(fd, socketEvents, &s.server); err != nil {
 		s.refused(err)
 	}
+}
+
+// refusedByAll leaves the client to the other ways, where there are any.
+func (s *session) refusedByAll() {
+	carriers := s.loop.forwarder.carriers
+	if len(carriers.dialers) == 0 {
+		s.port.met(Silent, "")
+		s.drop(true)
+		return
+	}
+	s.loop.unwatch(s.client.fd)
+	s.forget()
+	carriers.take(s.port, s.client.fd, s.route.sandboxes)
 }
 
 // refused goes on to the next target.
@@ -236,7 +249,6 @@ func (s *session) drop(hard bool) {
 	if s.dead {
 		return
 	}
-	s.dead = true
 	for _, e := range []*side{&s.client, &s.server} {
 		if e.fd < 0 {
 			continue
@@ -247,9 +259,14 @@ func (s *session) drop(hard bool) {
 		e.releasePipe()
 		s.loop.close(e.fd)
 	}
+	s.forget()
+	s.loop.forwarder.uncount(s.port)
+}
+
+// forget takes the session out of its loop.
+func (s *session) forget() {
+	s.dead = true
 	delete(s.loop.sessions, s)
 	delete(s.loop.limited, s)
 	delete(s.loop.ending, s)
-	s.port.open.Add(-1)
-	s.loop.forwarder.open.Add(-1)
 }

@@ -1,0 +1,104 @@
+package forwarder_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/githabideri/fraktalia/forwarder"
+)
+
+// socketWay reaches a service through a Unix socket, as a relay would.
+type socketWay struct{ path string }
+
+func (w socketWay) Way() string { return "socket" }
+
+func (w socketWay) Dial(ctx context.Context, sandbox forwarder.Sandbox, port int) (net.Conn, error) {
+	if port != 8080 {
+		return nil, fmt.Errorf("nothing on port %d", port)
+	}
+	return new(net.Dialer).DialContext(ctx, "unix", w.path)
+}
+
+// forwardBySocket opens a forward to a sandbox without any network.
+func forwardBySocket(t *testing.T, to int, serve func(*net.UnixConn)) (*forwarder.Forwarder, int) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "service")
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				serve(conn.(*net.UnixConn))
+			}()
+		}
+	}()
+	f := start(t, forwarder.Options{Drain: 200 * time.Millisecond, Dialers: []forwarder.Dialer{socketWay{path}}})
+	f.SetSandboxes([]forwarder.Sandbox{{ID: "1", Name: "box", Agent: "mox"}})
+	port := freePort(t)
+	if err := f.Open(forwarder.Spec{Port: port, To: to, Bind: forwarder.Loopback}); err != nil {
+		t.Fatal(err)
+	}
+	return f, port
+}
+
+func TestAnotherWay(t *testing.T) {
+	f, port := forwardBySocket(t, 8080, func(conn *net.UnixConn) {
+		got, _ := io.ReadAll(conn)
+		time.Sleep(300 * time.Millisecond)
+		fmt.Fprintf(conn, "%d bytes", len(got))
+	})
+	conn := dial(t, port)
+	io.WriteString(conn, "hello")
+	conn.CloseWrite()
+	if got, err := io.ReadAll(conn); err != nil || string(got) != "5 bytes" {
+		t.Errorf("half-close: got %q, %v", got, err)
+	}
+	if s := status(t, f, port); s.State != forwarder.Serving || s.Way != "socket" || s.Total != 1 || s.In != 5 || s.Out != 7 {
+		t.Errorf("status %+v", s)
+	}
+	if way, err := f.Probe(t.Context(), port); way != "socket" || err != nil {
+		t.Errorf("probe: %q, %v", way, err)
+	}
+	until(t, "the connection counted out", func() bool { return status(t, f, port).Open == 0 })
+}
+
+func TestAnotherWayEndsWithItsSandbox(t *testing.T) {
+	for name, end := range map[string]func(*forwarder.Forwarder, int){
+		"gone":   func(f *forwarder.Forwarder, _ int) { f.SetSandboxes(nil) },
+		"closed": func(f *forwarder.Forwarder, port int) { f.Close(port) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, port := forwardBySocket(t, 8080, func(conn *net.UnixConn) { io.Copy(conn, conn) })
+			conn := dial(t, port)
+			mustEcho(t, conn)
+			f.SetUnknown(errors.New("lost"))
+			mustEcho(t, conn)
+			end(f, port)
+			mustReset(t, conn)
+		})
+	}
+}
+
+func TestNoWayAtAll(t *testing.T) {
+	f, port := forwardBySocket(t, 8081, func(*net.UnixConn) {})
+	mustRefuse(t, port)
+	var silent *forwarder.SilentError
+	if _, err := f.Probe(t.Context(), port); !errors.As(err, &silent) {
+		t.Errorf("probe: %v", err)
+	}
+	until(t, "the connection counted out", func() bool { return status(t, f, port).Open == 0 })
+}
