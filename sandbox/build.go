@@ -22,7 +22,11 @@ const (
 
 // BuildOptions says what to build.
 type BuildOptions struct {
-	Context fs.FS             // holds a Dockerfile at its root
+	Context fs.FS // holds a Dockerfile at its root; nil if Dockerfile is enough
+
+	// Dockerfile is the text to build by; "" takes the one in Context.
+	Dockerfile string
+
 	Tag     string            // the live tag, moved only by a build that ended well
 	Base    string            // the build argument BASE; "" leaves the Dockerfile's own
 	Args    map[string]string // other build arguments; they stay visible in the image's history

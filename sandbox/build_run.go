@@ -39,7 +39,7 @@ func (e *Engine) runBuild(ctx context.Context, o BuildOptions, candidate string,
 	if run.builder, err = e.chooseBuilder(ctx, o.Builder); err != nil {
 		return nil, err
 	}
-	files := streamContext(o.Context)
+	files := streamContext(o)
 	defer files.Close()
 	response, err := e.api.ImageBuild(streaming, files, run.request(o, candidate))
 	if err != nil {
