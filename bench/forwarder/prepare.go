@@ -82,7 +82,7 @@ func (b *bench) startTarget(name string) error {
 	if out, err := load.CombinedOutput(); err != nil {
 		return fmt.Errorf("docker import: %w\n%s", err, out)
 	}
-	if _, err := command("docker", "run", "-d", "--name", name, "--label", b.label, name, "/target", fmt.Sprintf(":%d", targetPort)); err != nil {
+	if _, err := command("docker", "run", "-d", "--ulimit", "nofile=20000:20000", "--name", name, "--label", b.label, name, "/target", fmt.Sprintf(":%d", targetPort)); err != nil {
 		return err
 	}
 	addr, err := command("docker", "inspect", "-f", "{{.NetworkSettings.IPAddress}}", name)
