@@ -17,6 +17,14 @@ import (
 type Catalog struct {
 	Groups   []Group             `yaml:"groups"`
 	Profiles map[string][]string `yaml:"profiles"` // names of groups
+	Heavy    []Heavy             `yaml:"heavy"`
+}
+
+// Heavy is a family of packages that has broken machines.
+type Heavy struct {
+	Prefix  string `yaml:"prefix"`  // of the packages' names
+	Reason  string `yaml:"reason"`  // why not, for a person
+	Instead string `yaml:"instead"` // the way round
 }
 
 // Group is one layer of the image.
@@ -72,7 +80,26 @@ func (c Catalog) check() error {
 			}
 		}
 	}
+	for _, heavy := range c.Heavy {
+		if heavy.Prefix == "" || heavy.Reason == "" {
+			wrong = append(wrong, fmt.Errorf("heavy %q: a prefix and a reason are needed", heavy.Prefix))
+		}
+	}
 	return errors.Join(wrong...)
+}
+
+// HeavyOnes tells which of these packages are known to break machines, and
+// why. Whether an owner may insist is not decided here.
+func (c Catalog) HeavyOnes(names ...string) map[string]Heavy {
+	found := make(map[string]Heavy)
+	for _, name := range names {
+		for _, heavy := range c.Heavy {
+			if strings.HasPrefix(name, heavy.Prefix) {
+				found[name] = heavy
+			}
+		}
+	}
+	return found
 }
 
 // named counts the groups of a name.

@@ -138,3 +138,19 @@ profiles: {p: [a, b]}
 		t.Error("an unknown key is accepted")
 	}
 }
+
+func TestHeavyOnes(t *testing.T) {
+	c := shipped(t)
+	found := c.HeavyOnes("jq", "texlive-latex-base", "texlive")
+	if len(found) != 2 || found["texlive"].Instead == "" || found["texlive-latex-base"].Reason == "" {
+		t.Errorf("found %+v", found)
+	}
+	for _, group := range c.Groups {
+		if heavy := c.HeavyOnes(group.Packages...); len(heavy) > 0 {
+			t.Errorf("group %s has %+v", group.Name, heavy)
+		}
+	}
+	if _, err := docker.ReadCatalog([]byte("heavy: [{prefix: \"\", reason: all}]")); err == nil {
+		t.Error("an empty prefix, which is every package, is accepted")
+	}
+}
