@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
@@ -126,20 +127,18 @@ type homestead struct {
 	data, file string
 	log        *logrus.Entry
 	stack      *stack.Stack
-	// alerts are news of the homeserver for the admin room.
-	alert func(reply.Doc)
+	// news of the homeserver is for the admin room.
+	news chan reply.Doc
 }
 
 // start brings the homeserver up and makes what is missing: accounts and the
 // configuration.
 func (h *homestead) start(ctx context.Context, screen *screen) error {
-	h.alert = func(reply.Doc) {}
+	h.news = make(chan reply.Doc, 8)
 	h.stack = stack.New(stack.Options{
 		Data: h.data, Listen: h.options.listen, ServerName: h.options.serverName, Cache: stack.DefaultCache(),
 		Log: h.log.WithField("part", "homeserver"), Progress: screen.step,
-		OnCrash: func(c stack.Crash) {
-			h.alert(reply.Sayf("The homeserver ended by itself (%v); I started it again.", c.Exit))
-		},
+		OnRecovered: h.recovered,
 	})
 	if err := h.stack.Prepare(ctx); err != nil {
 		return err
@@ -207,11 +206,28 @@ func (h *homestead) deployment(ctx context.Context, version string) (*deployment
 	}
 	c.Homeserver.Address = h.stack.Address()
 	setLevel(h.log, c.Log.Level)
-	d, err := open(ctx, c, h.log, version)
-	if err == nil {
-		h.alert = func(doc reply.Doc) { d.bot.Alert(ctx, doc) }
+	return open(ctx, c, h.log, version)
+}
+
+// recovered passes on that the homeserver had ended by itself. It must not
+// wait: the one who tells is the one who keeps the homeserver running.
+func (h *homestead) recovered(r stack.Recovered) {
+	select {
+	case h.news <- reply.Sayf("⚠️ The homeserver ended by itself; I started it again, and it answers after %s.", r.Down.Round(100*time.Millisecond)):
+	default: // a homeserver that falls again and again is told often enough
 	}
-	return d, err
+}
+
+// tell brings the news into the admin room until ctx ends.
+func (h *homestead) tell(ctx context.Context, d *deployment) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case doc := <-h.news:
+			d.bot.Alert(ctx, doc)
+		}
+	}
 }
 
 // run serves until ctx ends; the homeserver goes last, so that what is being
@@ -230,6 +246,7 @@ func (h *homestead) run(ctx context.Context, d *deployment) error {
 		defer release()
 		return d.run(serving)
 	})
+	group.Go(func() error { h.tell(serving, d); return nil })
 	return group.Wait()
 }
 

@@ -70,6 +70,7 @@ func New(options Options) *Bot {
 		owners:   map[id.UserID]bool{},
 		keysCame: make(chan id.SessionID, 64),
 	}
+	b.work = newWorker(b)
 	for _, owner := range options.Owners {
 		b.owners[id.UserID(owner)] = true
 	}
@@ -101,12 +102,14 @@ func (b *Bot) Connect(ctx context.Context) error {
 
 // Run obeys until ctx ends; then it finishes what is being answered and returns.
 func (b *Bot) Run(ctx context.Context, commands *command.Commands) error {
-	b.work = newWorker(b, commands)
 	var parts sync.WaitGroup
 	defer parts.Wait()
+	defer b.work.wait()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	parts.Go(func() { b.work.run(ctx) })
+	if err := b.work.start(ctx, commands); err != nil {
+		return err
+	}
 	parts.Go(func() { b.redactDue(ctx) })
 	parts.Go(func() { b.readLate(ctx) })
 	return b.follow(ctx)

@@ -44,7 +44,7 @@ func (b *Bot) edit(ctx context.Context, room id.RoomID, target id.EventID, doc r
 // Alert says something in the admin room that nobody asked for. It is a plain
 // message and no notice, so that clients tell people of it.
 func (b *Bot) Alert(ctx context.Context, doc reply.Doc) {
-	if b.admin == "" {
+	if !b.ready.Load() {
 		return
 	}
 	if _, err := b.send(ctx, b.admin, message(doc, event.MsgText), ""); err != nil {

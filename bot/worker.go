@@ -34,32 +34,33 @@ type worker struct {
 	quick    chan struct{}
 
 	mu      sync.Mutex
-	ctx     context.Context // of run; nil before
-	waiting []store.Command // taken before run
-	lanes   map[string][]store.Command
-	tasks   sync.WaitGroup
+	ctx   context.Context // of start; nil before, and tasks are dropped
+	lanes map[string][]store.Command
+	tasks sync.WaitGroup
 }
 
-func newWorker(b *Bot, commands *command.Commands) *worker {
-	return &worker{bot: b, commands: commands, quick: make(chan struct{}, quickAtOnce), lanes: map[string][]store.Command{}}
+func newWorker(b *Bot) *worker {
+	return &worker{bot: b, quick: make(chan struct{}, quickAtOnce), lanes: map[string][]store.Command{}}
 }
 
-// run settles what an earlier run left open, and returns when ctx has ended
-// and every task with it.
-func (w *worker) run(ctx context.Context) {
+// start settles what an earlier run of the program left open. It returns
+// before anything fresh may be taken, so that no row is met twice.
+func (w *worker) start(ctx context.Context, commands *command.Commands) error {
 	open, err := w.bot.Store.OpenCommands(ctx)
 	if err != nil {
-		w.bot.Log.WithError(err).Error("cannot read the journal")
+		return fmt.Errorf("read the journal: %w", err)
 	}
 	w.mu.Lock()
-	w.ctx = ctx
+	w.ctx, w.commands = ctx, commands
 	w.mu.Unlock()
 	for _, row := range open {
 		w.resume(row)
 	}
-	<-ctx.Done()
-	w.tasks.Wait()
+	return nil
 }
+
+// wait returns when every task has ended.
+func (w *worker) wait() { w.tasks.Wait() }
 
 // resume takes up a row of an earlier run of the program.
 func (w *worker) resume(row store.Command) {

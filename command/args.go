@@ -1,7 +1,11 @@
 package command
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
+
+	"github.com/githabideri/fraktalia/reply"
 )
 
 // exactly wants n words; what names them in the answer to a wrong number.
@@ -33,4 +37,17 @@ func some(what string) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// skipsQuestion gives a command that asks first its --yes.
+func skipsQuestion(cmd *cobra.Command, yes *bool) {
+	cmd.Flags().BoolVar(yes, "yes", false, "do not ask first")
+}
+
+// confirm asks, unless the line said --yes.
+func (r *run) confirm(ctx context.Context, yes bool, question reply.Doc) (bool, error) {
+	if yes {
+		return true, nil
+	}
+	return r.talk.Ask(ctx, question)
 }

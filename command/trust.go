@@ -30,20 +30,24 @@ type Identity struct {
 func (i Identity) Changed() bool { return i.Pinned != i.Current }
 
 func (r *run) trustFamily() []*cobra.Command {
+	var yes bool
 	trust := &cobra.Command{
-		Use:   "trust [USER]",
+		Use:   "trust [USER] [--yes]",
 		Short: "takes an owner's new identity as the right one",
 		Long: "After an owner has reset their identity (new keys in their Matrix client), the bot hears none of their devices until the new identity is trusted here. " +
 			"Without a name it lists the identities. Compare the fingerprint with the one that the client shows.",
 		Example:     "trust @mila:family.example",
 		Args:        cobra.MaximumNArgs(1),
 		Annotations: map[string]string{shellKey: "yes", laneKey: "trust", jsonKey: "yes"},
-		RunE:        r.does(trustIdentity),
+		RunE: r.does(func(ctx context.Context, r *run, args []string) (reply.Answer, error) {
+			return trustIdentity(ctx, r, args, yes)
+		}),
 	}
+	skipsQuestion(trust, &yes)
 	return []*cobra.Command{trust}
 }
 
-func trustIdentity(ctx context.Context, r *run, args []string) (reply.Answer, error) {
+func trustIdentity(ctx context.Context, r *run, args []string, yes bool) (reply.Answer, error) {
 	identities, err := r.Trust.Identities(ctx)
 	if err != nil {
 		return reply.Answer{}, err
@@ -58,13 +62,13 @@ func trustIdentity(ctx context.Context, r *run, args []string) (reply.Answer, er
 		if !identity.Changed() {
 			return reply.Answer{Doc: reply.Say("The identity of ", identity.User, " is the trusted one; nothing to do."), Data: identity}, nil
 		}
-		return takeIdentity(ctx, r, identity)
+		return takeIdentity(ctx, r, identity, yes)
 	}
 	return reply.Answer{}, Sorry("%s is no owner. Owners are named in fraktalia.yaml.", args[0])
 }
 
-func takeIdentity(ctx context.Context, r *run, identity Identity) (reply.Answer, error) {
-	yes, err := r.talk.Ask(ctx, reply.Doc{
+func takeIdentity(ctx context.Context, r *run, identity Identity, yes bool) (reply.Answer, error) {
+	yes, err := r.confirm(ctx, yes, reply.Doc{
 		reply.P(identity.User, " shows a new identity. Compare this fingerprint with the one in their client before you say yes:"),
 		reply.Code{Text: identity.Current},
 	})
