@@ -33,7 +33,7 @@ type worker struct {
 	commands *command.Commands
 	quick    chan struct{}
 
-	mu      sync.Mutex
+	mu    sync.Mutex
 	ctx   context.Context // of start; nil before, and tasks are dropped
 	lanes map[string][]store.Command
 	tasks sync.WaitGroup
