@@ -58,7 +58,7 @@ func TestSmokeFindsWhatIsMissing(t *testing.T) {
 	e := engine(t)
 	tag := base(t, e)
 	before := probeContainers(t, tag)
-	answers, err := e.Smoke(t.Context(), tag, append(sandbox.OpenClawProbes(), sandbox.Probe{Name: "loud", Command: "echo a; echo b >&2; exit 3"}))
+	answers, err := e.Smoke(t.Context(), tag, append(sandbox.OpenClawProbes(), sandbox.Probe{Name: "loud", Command: "echo a; echo b; exit 3"}))
 	var failed *sandbox.SmokeError
 	if !errors.As(err, &failed) || len(failed.Failed) != 2 || len(answers) != 4 {
 		t.Fatalf("answers %+v, %v", answers, err)
