@@ -7,7 +7,7 @@ import (
 	"github.com/githabideri/fraktalia/openclaw/json5"
 )
 
-// Edit is asked by Config.Plan for the operations that make a change.
+// EditFunc is asked by Config.Plan for the operations that make a change.
 type EditFunc = func(*Config) ([]json5.Operation, error)
 
 // inAgent makes an edit of one operation on something in an entry.
@@ -149,13 +149,17 @@ func (n NewAgent) operations(c *Config, entry json5.Value) ([]json5.Operation, e
 		return nil, err
 	}
 	agents := json5.Path{json5.Key("agents")}
+	roster, err := c.Agents()
+	if err != nil {
+		return nil, err
+	}
+	list := c.ownership(append(roster, Agent{ID: n.ID, Value: entry}))
 	if shape == ListRoster {
 		entry.Members = append([]json5.Member{{Key: "id", Value: json5.StringValue(n.ID)}}, entry.Members...)
-		return []json5.Operation{{Verb: json5.Append, Path: agents.Then(json5.Key("list")), Value: entry}}, nil
+		return append(list, json5.Operation{Verb: json5.Append, Path: agents.Then(json5.Key("list")), Value: entry}), nil
 	}
-	var list []json5.Operation
-	if shape == NoRoster {
-		list = append(list, json5.Operation{Verb: json5.Set, Path: agents.Then(json5.Key("ownership")), Value: json5.StringValue("explicit")})
+	if shape == NoRoster && !c.owned() {
+		list = append(list, json5.Operation{Verb: json5.Set, Path: agents.Then(json5.Key("ownership")), Value: json5.StringValue(explicitOwnership)})
 	}
 	return append(list, json5.Operation{Verb: json5.Set, Path: agents.Then(json5.Key("entries"), json5.Key(n.ID)), Value: entry}), nil
 }
@@ -168,7 +172,12 @@ func RemoveAgent(id string) EditFunc {
 		if err != nil {
 			return nil, err
 		}
-		list := []json5.Operation{{Verb: json5.Unset, Path: a.Path}}
+		roster, err := c.Agents()
+		if err != nil {
+			return nil, err
+		}
+		rest := slices.DeleteFunc(roster, func(other Agent) bool { return other.ID == id })
+		list := append(c.ownership(rest), json5.Operation{Verb: json5.Unset, Path: a.Path})
 		var rooms []string
 		shared := map[string]bool{}
 		for _, b := range c.Bindings() {

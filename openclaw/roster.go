@@ -3,6 +3,7 @@ package openclaw
 import (
 	"fmt"
 	"regexp"
+	"slices"
 
 	"github.com/githabideri/fraktalia/openclaw/json5"
 )
@@ -156,3 +157,29 @@ func (c *Config) agentExists(id string) (bool, error) {
 }
 
 func validID(id string) bool { return regexp.MustCompile(idPattern).MatchString(id) }
+
+// explicitOwnership is the value of agents.ownership that a roster of several agents must have, unless one of them still
+// carries the retired mark default: true.
+const explicitOwnership = "explicit"
+
+// owned says whether the file says explicitly who owns what.
+func (c *Config) owned() bool {
+	v, _ := follow(c.Value(), json5.Path{json5.Key("agents"), json5.Key("ownership")})
+	return v.Text == explicitOwnership
+}
+
+// marked says whether the entry carries the retired mark.
+func (a Agent) marked() bool {
+	v, _ := a.Value.Member("default")
+	return v.Bool
+}
+
+// ownership gives the operation that OpenClaw wants beside a change of the roster, if it wants one: without it, a roster
+// of several agents of which none is marked keeps the gateway from starting.
+func (c *Config) ownership(roster []Agent) []json5.Operation {
+	if len(roster) < 2 || c.owned() || slices.ContainsFunc(roster, Agent.marked) {
+		return nil
+	}
+	path := json5.Path{json5.Key("agents"), json5.Key("ownership")}
+	return []json5.Operation{{Verb: json5.Set, Path: path, Value: json5.StringValue(explicitOwnership)}}
+}

@@ -157,3 +157,6 @@ func (d *Document) key(at int) string {
 	}
 	return decodeKey(d.src[n.keyStart:n.keyEnd])
 }
+
+// Document is the text that the node belongs to.
+func (n Node) Document() *Document { return n.doc }

@@ -74,7 +74,9 @@ func (d *Document) rename(at int, name string) (*Document, error) {
 	}
 	n := d.nodes[at]
 	r := renderer{d, d.styleAt(n.parent)}
-	r.keyMark = d.quoteOfKey(at)
+	if r.keyMark = d.quoteOfKey(at); r.keyMark != 0 {
+		r.keyQuote = r.keyMark
+	}
 	return d.splice([]splice{{n.keyStart, n.keyEnd, r.key(name)}})
 }
 

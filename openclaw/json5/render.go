@@ -27,11 +27,10 @@ func (r renderer) key(name string) string {
 	if r.keyMark == 0 && plainIdentifier(name) {
 		return name
 	}
-	mark := r.keyMark
-	if mark == 0 {
-		mark = r.textMark
+	if r.keyMark == 0 {
+		return quote(name, r.keyQuote)
 	}
-	return quote(name, mark)
+	return quote(name, r.keyMark)
 }
 
 func plainIdentifier(name string) bool {
@@ -60,6 +59,9 @@ func (r renderer) value(v Value, p place, model int) string {
 	}
 	if len(v.Items)+len(v.Members) == 0 {
 		return map[Kind]string{Array: "[]", Object: "{}"}[v.Kind]
+	}
+	if model >= 0 && r.nodes[model].kind == v.Kind {
+		r.marks(r.open(model))
 	}
 	if !r.spreads(v, p, model) {
 		return r.inline(v, model)

@@ -11,6 +11,7 @@ type style struct {
 	nl       string
 	unit     string // one level of indentation
 	keyMark  byte   // the quote around keys; 0 where they have none
+	keyQuote byte   // the quote around keys that cannot do without
 	textMark byte   // the quote around strings
 	colon    string // between key and value
 	comma    string // between items of one line
@@ -56,12 +57,16 @@ func (d *Document) styleAt(at int) style {
 	return s
 }
 
-// marks finds the quotes of keys and strings: the container's majority, else those used last before it.
+// marks finds the quotes of keys and strings: the container's majority, else those used last before it. Whether keys go
+// without quotes is read only off those that could.
 func (s *style) marks(b box) {
-	keys, texts := map[byte]int{}, map[byte]int{}
+	plain, quoted, texts := map[byte]int{}, map[byte]int{}, map[byte]int{}
 	for _, c := range b.kids {
-		if n := b.nodes[c]; n.keyStart >= 0 {
-			keys[b.quoteOfKey(c)]++
+		if mark, ok := b.plainKeyMark(c); ok {
+			plain[mark]++
+		}
+		if mark := b.quoteOfKey(c); mark != 0 {
+			quoted[mark]++
 		}
 		if b.nodes[c].kind == String {
 			texts[b.src[b.nodes[c].start]]++
@@ -72,16 +77,25 @@ func (s *style) marks(b box) {
 		last = b.at + 1
 	}
 	var ok bool
-	if s.keyMark, ok = most(keys); !ok {
-		s.keyMark = b.lastMark(last, func(c int) (byte, bool) { return b.quoteOfKey(c), b.nodes[c].keyStart >= 0 }, '"')
+	if s.keyMark, ok = most(plain); !ok {
+		s.keyMark = b.lastMark(last, b.plainKeyMark, '"')
 	}
 	if s.textMark, ok = most(texts); !ok {
-		fallback := s.keyMark
-		if fallback == 0 {
-			fallback = '"'
-		}
-		s.textMark = b.lastMark(last, func(c int) (byte, bool) { return b.src[b.nodes[c].start], b.nodes[c].kind == String }, fallback)
+		s.textMark = b.lastMark(last, b.textMarkOf, max(s.keyMark, '"'))
 	}
+	if s.keyQuote, ok = most(quoted); !ok {
+		s.keyQuote = s.textMark
+	}
+}
+
+// plainKeyMark is the quote of a key that could do without one.
+func (d *Document) plainKeyMark(at int) (mark byte, ok bool) {
+	return d.quoteOfKey(at), d.nodes[at].keyStart >= 0 && plainIdentifier(d.key(at))
+}
+
+// textMarkOf is the quote of a string.
+func (d *Document) textMarkOf(at int) (mark byte, ok bool) {
+	return d.src[d.nodes[at].start], d.nodes[at].kind == String
 }
 
 // quoteOfKey is the quote around a member's key, 0 where it has none.
