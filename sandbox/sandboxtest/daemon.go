@@ -1,0 +1,107 @@
+package sandboxtest
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// daemonPatience bounds the start and the stop of an engine.
+const daemonPatience = time.Minute
+
+// Daemon is a Docker engine of the test's own, which may be killed.
+type Daemon struct {
+	t      testing.TB
+	folder string
+	cmd    *exec.Cmd
+}
+
+// InOwnNetwork runs the test again in a network namespace of its own, and
+// tells whether this is that run: the one outside has nothing left to do. It
+// needs root.
+func InOwnNetwork(t *testing.T) bool {
+	t.Helper()
+	const inside = "FRAKTALIA_TEST_NETWORK"
+	if os.Getenv(inside) != "" {
+		return true
+	}
+	again := exec.Command("unshare", "--net", "--", "sh", "-c", `ip link set lo up && exec "$0" "$@"`,
+		os.Args[0], "-test.run", "^"+t.Name()+"$", "-test.v")
+	again.Env = append(os.Environ(), inside+"=yes")
+	out, err := again.CombinedOutput()
+	t.Logf("in a network of its own:\n%s", out)
+	if err != nil {
+		t.Fatalf("in a network of its own: %v", err)
+	}
+	return false
+}
+
+// NewDaemon starts an engine beside the machine's and points DOCKER_HOST at
+// it for the rest of the test. It has no default bridge and leaves the
+// firewall alone: make a network. Call InOwnNetwork first: an engine without a
+// default bridge removes docker0, which elsewhere is the machine's engine's. It needs root.
+func NewDaemon(t *testing.T) *Daemon {
+	t.Helper()
+	// Not t.TempDir: the socket's path would be too long.
+	folder, err := os.MkdirTemp("", "dockerd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &Daemon{t: t, folder: folder}
+	t.Setenv("DOCKER_HOST", "unix://"+filepath.Join(folder, "sock"))
+	t.Cleanup(d.remove)
+	d.Start()
+	return d
+}
+
+// Start starts the engine, at first or again, and waits until it answers.
+func (d *Daemon) Start() {
+	d.t.Helper()
+	log, err := os.OpenFile(filepath.Join(d.folder, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer log.Close()
+	d.cmd = exec.Command("dockerd", "--data-root", filepath.Join(d.folder, "data"), "--exec-root", filepath.Join(d.folder, "exec"),
+		"--pidfile", filepath.Join(d.folder, "pid"), "--host", os.Getenv("DOCKER_HOST"), "--bridge", "none",
+		"--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false")
+	d.cmd.Stdout, d.cmd.Stderr = log, log
+	if err := d.cmd.Start(); err != nil {
+		d.t.Fatalf("start an engine for the test: %v", err)
+	}
+	for deadline := time.Now().Add(daemonPatience); exec.Command("docker", "version").Run() != nil; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			text, _ := os.ReadFile(filepath.Join(d.folder, "log"))
+			d.t.Fatalf("the engine for the test does not answer:\n%s", text)
+		}
+	}
+}
+
+// Kill ends the engine as a crash does. Its containers run on until the
+// engine starts again and finds them.
+func (d *Daemon) Kill() {
+	d.t.Helper()
+	if err := d.cmd.Process.Kill(); err != nil {
+		d.t.Fatal(err)
+	}
+	d.cmd.Wait()
+	// Its containerd dies with it, but where nobody reaps orphans its number
+	// stays taken, and the next engine would wait for it.
+	os.Remove(filepath.Join(d.folder, "pid"))
+	os.Remove(filepath.Join(d.folder, "exec", "containerd", "containerd.pid"))
+}
+
+// remove stops the engine in good order, which stops its containers, and
+// takes its folder away.
+func (d *Daemon) remove() {
+	d.cmd.Process.Signal(syscall.SIGTERM)
+	d.cmd.Wait()
+	mounts, _ := filepath.Glob(filepath.Join(d.folder, "exec", "netns", "*"))
+	for _, mount := range append(mounts, filepath.Join(d.folder, "data"), filepath.Join(d.folder, "exec")) {
+		syscall.Unmount(mount, syscall.MNT_DETACH) // most are gone already
+	}
+	os.RemoveAll(d.folder)
+}
