@@ -85,7 +85,7 @@ func (w *world) open(ctx context.Context) (err error) {
 }
 
 // pages are the ports on which the sandbox's page answers.
-var pages = []string{"9005", "9006", "9007", "9008", "9009"}
+var pages = []string{"9005", "9006", "9007", "9008", "9009", "9091", "9092", "9095"}
 
 // image is what !rebuild-sandbox makes in this run.
 func (w *world) image() string { return "fraktalia-e2e-" + strings.ToLower(w.run) + ":test" }
@@ -137,6 +137,9 @@ func (w *world) close() {
 		errs = append(errs, w.owner.Close())
 	}
 	if w.Deployment != nil {
+		if w.Process.Ended() {
+			errs = append(errs, fmt.Errorf("the program has ended while the tests ran:\n%s", w.LastWords()))
+		}
 		errs = append(errs, w.Down(ctx))
 	}
 	if w.engine != nil {
@@ -153,6 +156,20 @@ func within(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+// patient bounds the waiting for what builds an image: packages are fetched.
+func patient(t testing.TB) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// shortly bounds the waiting for what is not to happen.
+func shortly(t testing.TB) (context.Context, context.CancelFunc) {
+	t.Helper()
+	return context.WithTimeout(context.Background(), 3*time.Second)
 }
 
 // must fails the test on an error.

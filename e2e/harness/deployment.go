@@ -60,7 +60,7 @@ func New(ctx context.Context, binary, dir string) (*Deployment, error) {
 	if err := linkSynapse(ctx, data); err != nil {
 		return nil, err
 	}
-	if err := allowLogins(data); err != nil {
+	if err := hurry(data); err != nil {
 		return nil, fmt.Errorf("prepare Synapse for the tests: %w", err)
 	}
 	port, err := FreePort()
@@ -104,6 +104,9 @@ func (d *Deployment) readReady(ctx context.Context, out io.Reader) error {
 	d.Ready = ready
 	return nil
 }
+
+// Listen is the homeserver's HOST:PORT.
+func (d *Deployment) Listen() string { return loopback(d.port) }
 
 // StartHomeserver runs the deployment's homeserver without the program, so
 // that Run can start, kill and restart the bot alone. Up must have been run
@@ -179,6 +182,17 @@ func (d *Deployment) Down(ctx context.Context) error {
 		}
 	}
 	return d.StopHomeserver()
+}
+
+// LastWords tells how the program ended, with the end of its log: for the
+// message of a failed test.
+func (d *Deployment) LastWords() string {
+	log, err := os.ReadFile(filepath.Join(d.DataDir, "logs", "fraktalia.log"))
+	if err != nil {
+		log = []byte(err.Error())
+	}
+	log = log[max(0, len(log)-4000):]
+	return fmt.Sprintf("%v\n%s\n%s", d.Process.err, d.Process.Said(), log)
 }
 
 // Person logs a new device of an account in.

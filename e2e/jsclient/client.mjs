@@ -62,6 +62,7 @@ async function sign({ password }) {
 // recovery key and signs this device with it, as a second login does.
 async function signWith({ recovery_key: key }) {
     recoveryKey = key;
+    await client.getCrypto().userHasCrossSigningKeys(client.getUserId(), true); // only a known identity can be taken
     await client.getCrypto().bootstrapCrossSigning({});
     return {};
 }

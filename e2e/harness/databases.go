@@ -7,6 +7,19 @@ import (
 	"path/filepath"
 )
 
+// Count asks the program's own database for one number.
+func (d *Deployment) Count(ctx context.Context, query string, args ...any) (n int, err error) {
+	db, err := sql.Open("sqlite3", "file:"+filepath.Join(d.DataDir, "fraktalia.db")+"?mode=ro&_busy_timeout=10000")
+	if err != nil {
+		return 0, fmt.Errorf("open the program's database: %w", err)
+	}
+	defer db.Close()
+	if err := db.QueryRowContext(ctx, query, args...).Scan(&n); err != nil {
+		return 0, fmt.Errorf("%s: %w", query, err)
+	}
+	return n, nil
+}
+
 // StoredEvent is an event as the homeserver keeps it: what anybody with its
 // disk can read.
 type StoredEvent struct {
