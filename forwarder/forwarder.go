@@ -64,13 +64,14 @@ type Forwarder struct {
 	ports map[int]*port
 	loops []*loop
 	ended bool
+	look  chan struct{} // asks keep to look at the host's addresses now
 }
 
 // New makes a forwarder without forwards. It accepts connections while Run
 // runs; until then they wait in the kernel.
 func New(options Options) *Forwarder {
 	f := &Forwarder{log: options.Log, holder: options.Holder, drain: options.Drain, limit: connectionLimit(),
-		pipes: &pipes{}, ports: map[int]*port{}}
+		pipes: &pipes{}, ports: map[int]*port{}, look: make(chan struct{}, 1)}
 	if f.holder == nil {
 		f.holder = func(int) string { return "" }
 	}
@@ -111,6 +112,10 @@ func (f *Forwarder) setWorld(w *world) {
 		l.post(func() { l.sweep(w) })
 	}
 	f.carriers.sweep(w)
+	select {
+	case f.look <- struct{}{}: // a new sandbox may be on a new bridge
+	default:
+	}
 }
 
 // uncount takes a connection out of the counts of those that are open.

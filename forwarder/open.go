@@ -144,6 +144,7 @@ func (f *Forwarder) keep(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-f.look:
 		case <-ticker.C:
 		}
 	}
