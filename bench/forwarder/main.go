@@ -36,7 +36,7 @@ func run() error {
 	to := flag.String("to", "", "with -serve: the service's address")
 	rounds := flag.Int("rounds", 5, "rounds, of which the medians are printed")
 	only := flag.String("only", "", "these peers only, with commas")
-	works := flag.String("works", "bulk,connect,ping,idle,many", "these works only")
+	works := flag.String("works", "bulk,connect,ping,idle,many,recreate", "these works only")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -61,6 +61,11 @@ func run() error {
 			if err := b.measure(p, strings.Split(*works, ","), round, results); err != nil {
 				fmt.Fprintf(os.Stderr, "round %d, %s: %v\n", round+1, p.name, err)
 			}
+		}
+	}
+	if slices.Contains(strings.Split(*works, ","), "recreate") {
+		if err := b.recreate(ctx, *rounds, results); err != nil {
+			return err
 		}
 	}
 	results.print(os.Stdout, chosen)

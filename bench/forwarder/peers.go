@@ -57,7 +57,7 @@ func peers() []peer {
 			return exec.Command(filepath.Join(b.folder, "tcpproxy"), fmt.Sprintf("127.0.0.1:%d", port), b.address()), nil
 		}},
 		{name: "asyncio", root: true, command: func(b *bench, port int) (*exec.Cmd, error) {
-			return exec.Command("python3", filepath.Join(b.folder, "asyncio.py"), strconv.Itoa(port), b.label, strconv.Itoa(targetPort)), nil
+			return exec.Command("python3", filepath.Join(b.folder, "scripted.py"), strconv.Itoa(port), b.label, strconv.Itoa(targetPort)), nil
 		}},
 	}
 }

@@ -52,11 +52,11 @@ func (b *bench) compile() error {
 			return fmt.Errorf("build %s: %w\n%s", target, err, out)
 		}
 	}
-	script, err := os.ReadFile(filepath.Join(here, "asyncio.py"))
+	script, err := os.ReadFile(filepath.Join(here, "scripted.py"))
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(b.folder, "asyncio.py"), script, 0o644)
+	return os.WriteFile(filepath.Join(b.folder, "scripted.py"), script, 0o644)
 }
 
 // copySelf puts this program where an ordinary user can start it.

@@ -1,7 +1,7 @@
 """A forwarder as scripts do it: for each connection the docker program is
 asked which container there is and where, and asyncio copies the bytes.
 
-Usage: asyncio.py LISTEN_PORT LABEL CONTAINER_PORT
+Usage: scripted.py LISTEN_PORT LABEL CONTAINER_PORT
 """
 import asyncio
 import subprocess
