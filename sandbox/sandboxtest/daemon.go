@@ -9,6 +9,10 @@ import (
 	"time"
 )
 
+// inside is set in the environment of a test that runs in a network namespace
+// of its own.
+const inside = "FRAKTALIA_TEST_NETWORK"
+
 // daemonPatience bounds the start and the stop of an engine.
 const daemonPatience = time.Minute
 
@@ -24,7 +28,6 @@ type Daemon struct {
 // needs root.
 func InOwnNetwork(t *testing.T) bool {
 	t.Helper()
-	const inside = "FRAKTALIA_TEST_NETWORK"
 	if os.Getenv(inside) != "" {
 		return true
 	}
@@ -45,6 +48,9 @@ func InOwnNetwork(t *testing.T) bool {
 // default bridge removes docker0, which elsewhere is the machine's engine's. It needs root.
 func NewDaemon(t *testing.T) *Daemon {
 	t.Helper()
+	if os.Getenv(inside) == "" {
+		t.Fatal("an engine of the test's own outside InOwnNetwork would remove the machine's docker0")
+	}
 	// Not t.TempDir: the socket's path would be too long.
 	folder, err := os.MkdirTemp("", "dockerd")
 	if err != nil {
