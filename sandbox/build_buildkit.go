@@ -59,7 +59,7 @@ func (t *buildTracker) takeVertex(v traceVertex) {
 // newKitStep reads BuildKit's name of a step: "[2/7] RUN make",
 // "[tools 2/7] RUN make" in one of several stages, or free text.
 func newKitStep(name string) *buildStep {
-	free := &buildStep{command: plainLine(name)}
+	free := &buildStep{command: oneLine(name)}
 	inside, command, ok := strings.Cut(strings.TrimPrefix(name, "["), "] ")
 	if !ok || !strings.HasPrefix(name, "[") {
 		return free
@@ -72,7 +72,7 @@ func newKitStep(name string) *buildStep {
 	if !ok {
 		return free
 	}
-	return &buildStep{stage: stage, number: number, of: of, command: plainLine(command)}
+	return &buildStep{stage: stage, number: number, of: of, command: oneLine(command)}
 }
 
 // parseCount reads "2/7".

@@ -43,7 +43,7 @@ func classicStep(text string) (number, of int, command string, ok bool) {
 	count, command, found := strings.Cut(strings.TrimPrefix(text, "Step "), " : ")
 	number, of, counted := parseCount(count)
 	ok = found && counted && strings.HasPrefix(text, "Step ")
-	return number, of, plainLine(strings.TrimSpace(command)), ok
+	return number, of, oneLine(command), ok
 }
 
 // classicNoise tells the builder's talk of its containers, which says nothing

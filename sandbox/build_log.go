@@ -120,6 +120,12 @@ func plainLine(line string) string {
 	}, withoutEscapes(line))
 }
 
+// oneLine makes an instruction that was written over several lines fit for
+// one: the builders leave the indentation in.
+func oneLine(instruction string) string {
+	return strings.Join(strings.Fields(plainLine(instruction)), " ")
+}
+
 func unprintable(r rune) bool {
 	return r == utf8.RuneError || r != '\t' && unicode.IsControl(r)
 }

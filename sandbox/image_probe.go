@@ -30,7 +30,7 @@ type Probe struct {
 type Answer struct {
 	Probe
 	ExitCode int
-	Output   string // both streams, the last line only
+	Output   string // one line: the first of a right answer (a version), the last of a wrong one (the error)
 }
 
 // SmokeError lists the probes that an image failed.
@@ -75,6 +75,10 @@ func (e *Engine) Smoke(ctx context.Context, imageRef string, probes []Probe) ([]
 			return answers, err
 		}
 		answer := Answer{Probe: probe, ExitCode: code, Output: lastLine(output)}
+		if code == 0 {
+			first, _, _ := strings.Cut(strings.TrimSpace(output), "\n")
+			answer.Output = shortened(plainLine(first))
+		}
 		answers = append(answers, answer)
 		if code != 0 {
 			failed = append(failed, answer)
