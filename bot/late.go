@@ -94,6 +94,11 @@ func (b *Bot) retryOne(ctx context.Context, u store.Undecrypted) error {
 	if err != nil {
 		return errors.Join(err, b.Store.ForgetUndecrypted(ctx, u.EventID))
 	}
+	if seen, err := b.ranBefore(ctx, u.RoomID, u.EventID); err != nil {
+		return err
+	} else if seen {
+		return b.Store.ForgetUndecrypted(ctx, u.EventID)
+	}
 	brought := &batch{}
 	b.onPlain(context.WithValue(ctx, batchKey{}, brought), plain)
 	var fresh []store.Command

@@ -18,7 +18,7 @@ func awayFor(away time.Duration) reply.Doc {
 }
 
 func restoredNotice(n int) reply.Doc {
-	return reply.Sayf("My database is an older copy: %d commands stand in this room that I have run before. I did not run them again.", n)
+	return reply.Sayf("My database is an older copy: %d %s in this room that I have run before and did not run again.", n, plural(n))
 }
 
 func strangerNotice(who id.UserID) reply.Doc {
@@ -70,4 +70,11 @@ func sentences(text string) reply.Doc {
 		return reply.Say(text)
 	}
 	return reply.Doc{reply.Lines{Items: []reply.Line{{first}, {"Usage: ", reply.Mono("%s", usage)}}}}
+}
+
+func plural(n int) string {
+	if n == 1 {
+		return "command stands"
+	}
+	return "commands stand"
 }

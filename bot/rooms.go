@@ -96,6 +96,12 @@ func (b *Bot) enterRoom(ctx context.Context, room id.RoomID) error {
 	if err != nil {
 		return err
 	}
+	// A database that was restored from a copy would encrypt with message
+	// numbers that it has used already, and nobody could read it: each start
+	// begins with fresh room keys.
+	if err := b.crypto.Machine().CryptoStore.RemoveOutboundGroupSession(ctx, room); err != nil {
+		return fmt.Errorf("begin with fresh room keys: %w", err)
+	}
 	if len(state[event.StateEncryption]) == 0 {
 		return fmt.Errorf("%w: switch encryption on in %s, or let the bot make a room", errPlain, room)
 	}

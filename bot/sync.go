@@ -216,6 +216,7 @@ func (b *Bot) record(ctx context.Context, brought *batch, token string) (fresh [
 
 // dropSeen marks the commands of a backlog that carry the bot's own 👀 but
 // stand in no journal: the database is an older copy, they have run before.
+// So have those that it cannot read for want of keys that it once had.
 func (b *Bot) dropSeen(ctx context.Context, brought *batch, backlog bool) error {
 	if !backlog {
 		return nil
@@ -223,22 +224,43 @@ func (b *Bot) dropSeen(ctx context.Context, brought *batch, backlog bool) error 
 	dropped := 0
 	for i := range brought.commands {
 		c := &brought.commands[i]
-		if _, known, err := b.Store.CommandOf(ctx, c.EventID); err != nil || known {
-			continue
-		}
-		seen, err := b.markedSeen(ctx, id.RoomID(c.RoomID), id.EventID(c.EventID))
+		seen, err := b.ranBefore(ctx, c.RoomID, c.EventID)
 		if err != nil {
 			return err
 		}
 		if seen {
 			c.State, dropped = store.Dropped, dropped+1
-			b.Log.WithField("event", c.EventID).Warn("not run: it carries our mark, so it has run before")
 		}
 	}
+	unread := brought.unread[:0]
+	for _, u := range brought.unread {
+		seen, err := b.ranBefore(ctx, u.RoomID, u.EventID)
+		if err != nil {
+			return err
+		}
+		if seen {
+			dropped++
+			continue
+		}
+		unread = append(unread, u)
+	}
+	brought.unread = unread
 	if dropped > 0 {
-		b.Alert(ctx, restoredNotice(dropped))
+		b.work.after(func(ctx context.Context) { b.Alert(ctx, restoredNotice(dropped)) })
 	}
 	return nil
+}
+
+// ranBefore tells of a command that stands in no journal and carries our mark.
+func (b *Bot) ranBefore(ctx context.Context, room, evt string) (bool, error) {
+	if _, known, err := b.Store.CommandOf(ctx, evt); err != nil || known {
+		return false, err
+	}
+	seen, err := b.markedSeen(ctx, id.RoomID(room), id.EventID(evt))
+	if seen {
+		b.Log.WithField("event", evt).Warn("not run: it carries our mark, so it has run before")
+	}
+	return seen, err
 }
 
 // markedSeen asks the server whether the bot has put its 👀 on an event.
