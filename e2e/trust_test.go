@@ -31,7 +31,7 @@ func TestWhoseDeviceMayCommand(t *testing.T) {
 	}
 	recovery, err := firstDevice.Sign(ctx)
 	must(t, err)
-	if out := say(t, first, "!forward 9081"); !out.OK {
+	if out := say(t, first, "!forward 9081"); !out.OK || !isOpen(9081) {
 		t.Fatalf("the signed device is not heard: %s", out.Body)
 	}
 
@@ -77,7 +77,7 @@ func refused(t *testing.T, watcher, from *client.Room, line, reason string) {
 		t.Errorf("%s: ok=%v, want %q in\n%s", line, out.OK, reason, out.Body)
 	}
 	if line == "!unforward 9081" && !isOpen(9081) {
-		t.Errorf("%s was refused with words, and done", line)
+		t.Errorf("%s was refused with words, and done:\n%s", line, watcher.Transcript())
 	}
 }
 
