@@ -91,7 +91,7 @@ func (b *Bot) heard(evt *event.Event) (line, reason string) {
 }
 
 // refuseDevice tells that an owner's line came from a device that may not
-// command. The sentence is for the owner's other devices; this one sees the ❌.
+// command.
 func (b *Bot) refuseDevice(ctx context.Context, evt *event.Event, reason error) {
 	b.Log.WithField("event", evt.ID).WithField("sender", evt.Sender).Warnf("not obeyed: %v", reason)
 	b.work.after(func(ctx context.Context) { b.answerRefusal(ctx, evt, reason) })

@@ -33,6 +33,15 @@ func (b *Bot) reply(ctx context.Context, room id.RoomID, to id.EventID, doc repl
 	return b.send(ctx, room, content, txn)
 }
 
+// replyToAll answers so that every device of the room's members can read it,
+// also those that get no keys otherwise: who is refused should read why. The
+// room key is used for this message alone.
+func (b *Bot) replyToAll(ctx context.Context, room id.RoomID, to id.EventID, doc reply.Doc, txn string) (id.EventID, error) {
+	content := message(doc, event.MsgNotice)
+	content.RelatesTo = &event.RelatesTo{InReplyTo: &event.InReplyTo{EventID: to}}
+	return b.sendSealed(ctx, room, content, txn, b.sealForAll)
+}
+
 // edit replaces the text of a message of ours.
 func (b *Bot) edit(ctx context.Context, room id.RoomID, target id.EventID, doc reply.Doc, txn string) error {
 	content := message(doc, event.MsgNotice)
@@ -59,12 +68,19 @@ func message(doc reply.Doc, kind event.MessageType) *event.MessageEventContent {
 // send encrypts and sends, and waits for a homeserver that is away. There is
 // no way past the encryption: a room that is not encrypted is an error.
 func (b *Bot) send(ctx context.Context, room id.RoomID, content *event.MessageEventContent, txn string) (id.EventID, error) {
+	return b.sendSealed(ctx, room, content, txn, b.seal)
+}
+
+// sealer encrypts a message for a room.
+type sealer func(context.Context, id.RoomID, *event.MessageEventContent) (*event.EncryptedEventContent, error)
+
+func (b *Bot) sendSealed(ctx context.Context, room id.RoomID, content *event.MessageEventContent, txn string, seal sealer) (id.EventID, error) {
 	if txn == "" {
 		txn = b.client.TxnID()
 	}
 	var sent *mautrix.RespSendEvent
 	err := b.patiently(ctx, "send a message", func() error {
-		encrypted, err := b.encrypt(ctx, room, content)
+		encrypted, err := seal(ctx, room, content)
 		if err != nil {
 			return err
 		}
@@ -81,7 +97,32 @@ func (b *Bot) send(ctx context.Context, room id.RoomID, content *event.MessageEv
 // errPlain says that a room is not encrypted.
 var errPlain = errors.New("the room is not encrypted")
 
-func (b *Bot) encrypt(ctx context.Context, room id.RoomID, content *event.MessageEventContent) (*event.EncryptedEventContent, error) {
+// seal encrypts for those who may read the room: in the admin room devices
+// that their owners have signed, as soon as all owners have an identity.
+func (b *Bot) seal(ctx context.Context, room id.RoomID, content *event.MessageEventContent) (*event.EncryptedEventContent, error) {
+	b.sending.Lock()
+	defer b.sending.Unlock()
+	trust := id.TrustStateUnset
+	if room == b.admin && b.keysOnlyForSigned(ctx) {
+		trust = id.TrustStateCrossSignedTOFU
+	}
+	return b.encrypt(ctx, room, content, trust)
+}
+
+// sealForAll encrypts for every device, with a room key of its own.
+func (b *Bot) sealForAll(ctx context.Context, room id.RoomID, content *event.MessageEventContent) (*event.EncryptedEventContent, error) {
+	b.sending.Lock()
+	defer b.sending.Unlock()
+	keys := b.crypto.Machine().CryptoStore
+	if err := keys.RemoveOutboundGroupSession(ctx, room); err != nil {
+		return nil, err
+	}
+	sealed, err := b.encrypt(ctx, room, content, id.TrustStateUnset)
+	return sealed, errors.Join(err, keys.RemoveOutboundGroupSession(ctx, room))
+}
+
+// encrypt is called with the lock on sending held.
+func (b *Bot) encrypt(ctx context.Context, room id.RoomID, content *event.MessageEventContent, trust id.TrustState) (*event.EncryptedEventContent, error) {
 	encrypted, err := b.client.StateStore.IsEncrypted(ctx, room)
 	if err != nil {
 		return nil, err
@@ -89,13 +130,7 @@ func (b *Bot) encrypt(ctx context.Context, room id.RoomID, content *event.Messag
 	if !encrypted {
 		return nil, refusal{errPlain}
 	}
-	b.sending.Lock()
-	defer b.sending.Unlock()
-	machine := b.crypto.Machine()
-	machine.SendKeysMinTrust = id.TrustStateUnset
-	if room == b.admin && b.keysOnlyForSigned(ctx) {
-		machine.SendKeysMinTrust = id.TrustStateCrossSignedTOFU
-	}
+	b.crypto.Machine().SendKeysMinTrust = trust
 	sealed, err := b.crypto.Encrypt(ctx, room, event.EventMessage, content)
 	if errors.Is(err, crypto.ErrNoGroupSession) {
 		return nil, refusal{err}

@@ -78,10 +78,15 @@ func (b *Bot) checkDevice(ctx context.Context, user id.UserID, device *id.Device
 	return nil
 }
 
-// answerRefusal says in the room why a device was not heard.
+// answerRefusal says in the room why a device was not heard, so that the
+// device itself can read it.
 func (b *Bot) answerRefusal(ctx context.Context, evt *event.Event, reason error) {
-	b.mark(ctx, evt.RoomID, evt.ID, failedMark)
-	b.reply(ctx, evt.RoomID, evt.ID, refusalNotice(evt.Sender, reason), transaction(evt.ID, "refused"))
+	if b.mark(ctx, evt.RoomID, evt.ID, failedMark) != nil {
+		return
+	}
+	if _, err := b.replyToAll(ctx, evt.RoomID, evt.ID, refusalNotice(evt.Sender, reason), transaction(evt.ID, "refused")); err != nil {
+		b.Log.WithError(err).Warn("could not say why a device was not heard")
+	}
 }
 
 // keysOnlyForSigned tells whether room keys may be withheld from devices that
