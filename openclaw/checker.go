@@ -14,6 +14,8 @@ import (
 	"sync"
 
 	"github.com/sirupsen/logrus"
+
+	"github.com/githabideri/fraktalia/openclaw/json5"
 )
 
 // How thoroughly a configuration was checked.
@@ -122,13 +124,14 @@ func (c *Checker) Learn(ctx context.Context) error {
 // Check judges a configuration by the best means at hand: the schema if it is known, else OpenClaw itself on a staged
 // copy, which takes seconds, else what we know ourselves.
 func (c *Checker) Check(ctx context.Context, config *Config) (Report, error) {
-	return c.check(ctx, config, true)
+	return c.check(ctx, config, config.Value(), true)
 }
 
-func (c *Checker) check(ctx context.Context, config *Config, patient bool) (Report, error) {
+// check holds the parts of a configuration that are given against the schema, and the whole of it against all else.
+func (c *Checker) check(ctx context.Context, config *Config, parts json5.Value, patient bool) (Report, error) {
 	report := Report{By: ByOwn, Issues: config.crossReferences(), Doubts: config.doubts()}
 	if s, known := c.Schema(); known {
-		issues, err := s.Validate(config.Value())
+		issues, err := s.Validate(parts)
 		if err != nil {
 			return report, err
 		}
@@ -160,12 +163,13 @@ func (c *Checker) CheckQuickly(ctx context.Context, before, after *Config) (Repo
 }
 
 func (c *Checker) checkChange(ctx context.Context, before, after *Config, patient bool) (Report, error) {
-	report, err := c.check(ctx, after, patient)
+	was, is := before.Value(), after.Value()
+	report, err := c.check(ctx, after, differing(is, was), patient)
 	if err != nil {
 		return report, err
 	}
 	if len(report.Issues) > 0 {
-		old, err := c.check(ctx, before, patient)
+		old, err := c.check(ctx, before, differing(was, is), patient)
 		if err != nil {
 			return report, err
 		}
@@ -176,6 +180,18 @@ func (c *Checker) checkChange(ctx context.Context, before, after *Config, patien
 		return report, &InvalidError{report}
 	}
 	return report, nil
+}
+
+// differing gives an object with those members only that another one has not got, or has with another value: what is the
+// same in both cannot have become wrong.
+func differing(v, other json5.Value) json5.Value {
+	out := json5.ObjectValue()
+	for _, m := range v.Members {
+		if w, there := other.Member(m.Key); !there || !w.Equal(m.Value) {
+			out.Members = append(out.Members, m)
+		}
+	}
+	return out
 }
 
 // staged lets OpenClaw judge a copy beside the real file, so that relative paths mean the same.

@@ -1,6 +1,7 @@
 package openclaw
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -89,7 +90,13 @@ func cut(properties map[string]json.RawMessage) (sections map[string]json.RawMes
 	for name, section := range sections {
 		if strings.Contains(string(section), `"$ref"`) || strings.ContainsAny(name, `/\`) {
 			delete(sections, name)
+			continue
 		}
+		var compact bytes.Buffer // it is printed with three times as many blanks as anything else
+		if err := json.Compact(&compact, section); err != nil {
+			return nil, nil, fmt.Errorf("read the schema of %s: %w", name, err)
+		}
+		sections[name] = compact.Bytes()
 	}
 	return sections, names, nil
 }

@@ -201,3 +201,31 @@ func mutated(random *rand.Rand, text string) string {
 	}
 	return string(runes)
 }
+
+// TestNpmJSON5ReadsEdits does random edits and lets npm json5 read the results: it must find what the model says.
+func TestNpmJSON5ReadsEdits(t *testing.T) {
+	o := startOracle(t)
+	random := rand.New(rand.NewSource(11))
+	var texts, want []string
+	for len(texts) < 8000 {
+		doc, err := Parse([]byte(randomText(random)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		operation := randomOperation(random, doc)
+		after, err := doc.Apply(operation)
+		if err != nil {
+			continue
+		}
+		value, ok := modelApply(doc.Root().Value(), operation)
+		if !ok {
+			t.Fatalf("the model cannot do %s on\n%s", operation, doc.Bytes())
+		}
+		texts, want = append(texts, string(after.Bytes())), append(want, showValue(value))
+	}
+	for i, got := range o.ask(t, texts) {
+		if got != want[i] {
+			t.Errorf("npm json5 reads\n%s\nas %s, want %s", texts[i], got, want[i])
+		}
+	}
+}
