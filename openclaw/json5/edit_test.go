@@ -83,6 +83,17 @@ func TestSet(t *testing.T) {
 	})
 }
 
+// TestSetKeepsWhatStays sets lists over lists: what is in both keeps its comments.
+func TestSetKeepsWhatStays(t *testing.T) {
+	runEdits(t, []edit{
+		{"array", "[\n  'a', // one\n  'b', // two\n  'c', // three\n]", `set  ['a', 'x', 'c', 'd']`, "[\n  'a', // one\n  'x',\n  'c', // three\n  'd',\n]"},
+		{"object", "{\n  // about a\n  a: 1,\n  b: { x: 1, /* deep */ y: 2 },\n  c: 3,\n}", `set  {a: 1, n: true, b: {x: 1, y: 5}}`, "{\n  // about a\n  a: 1,\n  n: true,\n  b: { x: 1, /* deep */ y: 5 },\n}"},
+		{"elements by their id", "[\n  { id: 'a', n: 1 }, // a\n  { id: 'b', n: 1 }, // b\n]", `set  [{id: "b", n: 2}]`, "[\n  { id: 'b', n: 2 }, // b\n]"},
+		{"another order", "{ a: 1, /* c */ b: 2 }", `set  {b: 2, a: 1}`, "{ b: 2, a: 1 }"},
+		{"nothing in common", "[1, /* c */ 2]", `set  [3]`, "[3]"},
+	})
+}
+
 func TestUnset(t *testing.T) {
 	runEdits(t, []edit{
 		{"its own comments go", "{\n  a: 1,\n\n  // about b\n  // more\n  b: 2, // same line\n  c: 3,\n}\n", `unset b`, "{\n  a: 1,\n\n  c: 3,\n}\n"},

@@ -78,6 +78,9 @@ func randomOperation(random *rand.Rand, doc *Document) Operation {
 	value := randomValue(random)
 	switch kind := doc.nodes[at].kind; random.Intn(5) {
 	case 0:
+		if kind >= Array && random.Intn(2) == 0 {
+			value = similar(random, Node{doc, at}.Value())
+		}
 		return Operation{Verb: Set, Path: path, Value: value}
 	case 1:
 		if at > 0 {
@@ -104,6 +107,36 @@ func randomOperation(random *rand.Rand, doc *Document) Operation {
 		return Operation{Verb: Set, Path: path.Then(Key(fresh)), Value: value}
 	}
 	return Operation{Verb: Set, Path: path, Value: value}
+}
+
+// similar changes a list here and there.
+func similar(random *rand.Rand, v Value) Value {
+	var items []Value
+	for _, item := range v.Items {
+		switch random.Intn(4) {
+		case 0:
+		case 1:
+			items = append(items, item, randomValue(random))
+		case 2:
+			items = append(items, similar(random, item))
+		default:
+			items = append(items, item)
+		}
+	}
+	var members []Member
+	for _, m := range v.Members {
+		switch random.Intn(4) {
+		case 0:
+		case 1:
+			members = append(members, m, Member{"extra " + strconv.Itoa(random.Intn(1e9)), randomValue(random)})
+		case 2:
+			members = append(members, Member{m.Key, similar(random, m.Value)})
+		default:
+			members = append(members, m)
+		}
+	}
+	v.Items, v.Members = items, members
+	return v
 }
 
 func randomMove(random *rand.Rand, doc *Document, at int) (Operation, bool) {

@@ -125,6 +125,9 @@ func (d *Document) set(path Path, value Value) (*Document, error) {
 	if d.value(at).Equal(value) {
 		return d, nil
 	}
+	if after := d.reconcile(Node{d, at}.Path(), value); after != nil && d.prove(Operation{Verb: Set, Path: path, Value: value}, after) == nil {
+		return after, nil
+	}
 	return d.splice([]splice{d.replacement(at, value)})
 }
 
@@ -157,10 +160,7 @@ func (d *Document) addMember(path Path, used, at int, value Value) (*Document, e
 	}
 	count := d.count(at)
 	return d.splice(d.insert(at, count, func(r renderer, p place, model int) entry {
-		if model >= 0 && d.nodes[model].kind != value.Kind {
-			model = -1
-		}
-		return entry{body: r.member(path[used].name, value, p, model)}
+		return entry{body: r.member(path[used].name, value, p, r.modelFor(model, value))}
 	}))
 }
 
