@@ -3,10 +3,12 @@ package openclaw
 import (
 	"fmt"
 	"path/filepath"
+	"sort"
 	"strings"
 	"syscall"
 
 	"github.com/githabideri/fraktalia/openclaw/json5"
+	"github.com/githabideri/fraktalia/openclaw/safefile"
 )
 
 // The bounds that OpenClaw itself puts on $include.
@@ -51,17 +53,18 @@ func (c *Config) Path() string { return c.root }
 // Document is the main file's text.
 func (c *Config) Document() *json5.Document { return c.files[c.root].Document }
 
-// Backups lists the earlier contents of the main file.
-func (c *Config) Backups() []string {
-	list, err := c.files[c.root].Backups()
-	if err != nil {
-		return nil
+// Backups lists the contents that the files had before our edits, over all files, the newest first.
+func (c *Config) Backups() ([]safefile.Backup, error) {
+	var all []safefile.Backup
+	for _, f := range c.files {
+		list, err := f.Backups()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, list...)
 	}
-	paths := make([]string, len(list))
-	for i, b := range list {
-		paths[i] = b.Path
-	}
-	return paths
+	sort.Slice(all, func(i, j int) bool { return all[i].Time.After(all[j].Time) })
+	return all, nil
 }
 
 // include loads every file that a value, or one within it, includes.
