@@ -163,10 +163,11 @@ func olderDatabase(t *testing.T, s *solo) {
 	must(t, s.Process.Stop(ctx))
 	copyDatabase(t, backup, s.DataDir)
 	s.start(t)
+	ctx = within(t)
 	if _, err := s.admin.WaitBot(ctx, func(e client.Event) bool {
 		return e.Type == event.EventMessage.Type && strings.Contains(e.Content.AsMessage().Body, "older copy")
 	}); err != nil {
-		t.Error(err)
+		t.Errorf("%v\n%s", err, s.Process.Said())
 	}
 	if out := say(t, s.admin, "!forwards"); strings.Contains(out.Body, "9093") || strings.Contains(out.Body, "9094") {
 		t.Errorf("old commands were run again:\n%s", out.Body)

@@ -29,12 +29,16 @@ func (c *Client) Download(ctx context.Context, file *event.MessageEventContent) 
 	return plain, nil
 }
 
-// Transcript is the room as this client saw it, a line an event: for the
-// message of a failed test.
+// transcriptEvents is how much of a room is worth reading in a message.
+const transcriptEvents = 60
+
+// Transcript is the end of the room as this client saw it, a line an event:
+// for the message of a failed test.
 func (r *Room) Transcript() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "--- %s as %s saw it\n", r.ID, r.client.UserID)
-	for _, e := range r.client.Record.Events(r.ID) {
+	events := r.client.Record.Events(r.ID)
+	for _, e := range events[max(0, len(events)-transcriptEvents):] {
 		if e.StateKey == nil {
 			fmt.Fprintf(&b, "%s %s %s\n", e.Sent.Format("15:04:05.000"), e.Sender.Localpart(), e.Summary())
 		}
