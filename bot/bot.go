@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/sirupsen/logrus"
 	"maunium.net/go/mautrix"
@@ -57,6 +58,8 @@ type Bot struct {
 	// recipients is one value for all rooms.
 	sending sync.Mutex
 	work    *worker
+	// begun is when the bot began, by the homeserver's clock.
+	begun time.Time
 	// ready says that the rooms are open.
 	ready atomic.Bool
 	// keysCame wakes those who wait for room keys.

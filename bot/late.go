@@ -33,7 +33,7 @@ func (b *Bot) noteUnread(ctx context.Context, evt *event.Event) {
 	brought := batchOf(ctx)
 	brought.unread = append(brought.unread, store.Undecrypted{
 		EventID: evt.ID.String(), RoomID: evt.RoomID.String(),
-		SessionID: evt.Content.AsEncrypted().SessionID.String(), Event: string(text),
+		SessionID: evt.Content.AsEncrypted().SessionID.String(), Event: string(text), SentAt: time.UnixMilli(evt.Timestamp),
 	})
 	b.work.after(func(ctx context.Context) { b.chaseKey(ctx, evt) })
 }
@@ -94,7 +94,7 @@ func (b *Bot) retryOne(ctx context.Context, u store.Undecrypted) error {
 	if err != nil {
 		return errors.Join(err, b.Store.ForgetUndecrypted(ctx, u.EventID))
 	}
-	if seen, err := b.ranBefore(ctx, u.RoomID, u.EventID); err != nil {
+	if seen, err := b.ranBefore(ctx, u.RoomID, u.EventID, u.SentAt); err != nil {
 		return err
 	} else if seen {
 		return b.Store.ForgetUndecrypted(ctx, u.EventID)

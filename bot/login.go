@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"maunium.net/go/mautrix"
@@ -34,6 +36,12 @@ func (b *Bot) logIn(ctx context.Context) error {
 	client.DefaultHTTPRetries = retries
 	client.UserAgent = "Fraktalia " + mautrix.DefaultUserAgent
 	b.client = client
+	var first sync.Once
+	client.ResponseHook = func(_ *http.Request, response *http.Response, _ error, _ time.Duration) {
+		if response != nil {
+			first.Do(func() { b.begun = serverTime(response.Header) })
+		}
+	}
 	b.syncer = newSyncer()
 	client.Syncer = b.syncer
 	saved, err := b.savedSession()
@@ -49,6 +57,15 @@ func (b *Bot) logIn(ctx context.Context) error {
 		b.Log.Warn("the access token is not known any more; logging in again")
 	}
 	return b.freshSession(ctx, saved.DeviceID)
+}
+
+// serverTime is the homeserver's clock, which also dates the events of its own
+// users; ours where it does not tell.
+func serverTime(header http.Header) time.Time {
+	if told, err := http.ParseTime(header.Get("Date")); err == nil {
+		return told
+	}
+	return time.Now()
 }
 
 // freshSession logs in by password, as the same device where there was one.

@@ -61,7 +61,7 @@ func (b *Bot) firstSync(ctx context.Context) error {
 		for _, room := range response.Rooms.Join {
 			room.Timeline.Events = onlyState(room.Timeline.Events)
 		}
-		return b.take(ctx, response, "", false)
+		return b.take(ctx, response, "")
 	})
 }
 
@@ -74,19 +74,18 @@ func onlyState(events []*event.Event) (state []*event.Event) {
 	return state
 }
 
-// follow reads the server's stream until ctx ends. The first response is the
-// backlog of the time in which the program did not run.
+// follow reads the server's stream until ctx ends.
 func (b *Bot) follow(ctx context.Context) error {
-	backlog, pause := true, time.Duration(0)
+	wait, pause := time.Duration(0), time.Duration(0)
 	lastGood := time.Now()
 	for ctx.Err() == nil {
-		err := b.followOnce(ctx, backlog)
+		err := b.followOnce(ctx, wait)
 		switch {
 		case err == nil:
 			if away := time.Since(lastGood); pause > 0 && away > awayNotice {
 				b.Alert(ctx, awayFor(away))
 			}
-			backlog, pause, lastGood = false, 0, time.Now()
+			wait, pause, lastGood = pollFor, 0, time.Now()
 			continue
 		case ctx.Err() != nil:
 			return nil
@@ -103,15 +102,13 @@ func (b *Bot) follow(ctx context.Context) error {
 	return nil
 }
 
-func (b *Bot) followOnce(ctx context.Context, backlog bool) error {
+// followOnce asks for news, for which the server may let us wait.
+func (b *Bot) followOnce(ctx context.Context, wait time.Duration) error {
 	since, err := b.Store.Setting(ctx, syncTokenKey)
 	if err != nil {
 		return err
 	}
-	request := mautrix.ReqSync{Since: since, FilterID: filter, Timeout: int(pollFor.Milliseconds())}
-	if backlog {
-		request.Timeout = 0
-	}
+	request := mautrix.ReqSync{Since: since, FilterID: filter, Timeout: int(wait.Milliseconds())}
 	patience, cancel := context.WithTimeout(ctx, pollFor+30*time.Second)
 	defer cancel()
 	response, err := b.client.FullSyncRequest(patience, request)
@@ -121,7 +118,7 @@ func (b *Bot) followOnce(ctx context.Context, backlog bool) error {
 	if err := b.fillGaps(ctx, response, since); err != nil {
 		return err
 	}
-	return b.take(ctx, response, since, backlog)
+	return b.take(ctx, response, since)
 }
 
 // fillGaps fetches what the server left out of a limited timeline: after a
@@ -168,14 +165,14 @@ func batchOf(ctx context.Context) *batch {
 // take processes a response and writes what it brought into the record,
 // together with the token that says so. Killed before that, it is asked for
 // again; killed after, the journal has it.
-func (b *Bot) take(ctx context.Context, response *mautrix.RespSync, since string, backlog bool) error {
+func (b *Bot) take(ctx context.Context, response *mautrix.RespSync, since string) error {
 	brought := &batch{}
 	if err := b.syncer.ProcessResponse(context.WithValue(ctx, batchKey{}, brought), response, since); err != nil {
 		// A panic inside the library: with the same input it would come
 		// again for ever, so this response is given up and told.
 		b.Log.WithError(err).Error("a sync response could not be processed; its events are lost")
 	}
-	if err := b.dropSeen(ctx, brought, backlog); err != nil {
+	if err := b.dropSeen(ctx, brought); err != nil {
 		return err
 	}
 	fresh, err := b.record(ctx, brought, response.NextBatch)
@@ -214,17 +211,16 @@ func (b *Bot) record(ctx context.Context, brought *batch, token string) (fresh [
 	return fresh, err
 }
 
-// dropSeen marks the commands of a backlog that carry the bot's own 👀 but
-// stand in no journal: the database is an older copy, they have run before.
-// So have those that it cannot read for want of keys that it once had.
-func (b *Bot) dropSeen(ctx context.Context, brought *batch, backlog bool) error {
-	if !backlog {
-		return nil
-	}
+// dropSeen marks the commands that carry the bot's own 👀 but stand in no
+// journal: the database is an older copy, they have run before. So have those
+// that it cannot read for want of keys that it once had. What was said since
+// the bot began needs no look; the server's answer is no measure of that, for
+// Synapse keeps an answer for two minutes and gives it again.
+func (b *Bot) dropSeen(ctx context.Context, brought *batch) error {
 	dropped := 0
 	for i := range brought.commands {
 		c := &brought.commands[i]
-		seen, err := b.ranBefore(ctx, c.RoomID, c.EventID)
+		seen, err := b.ranBefore(ctx, c.RoomID, c.EventID, c.SentAt)
 		if err != nil {
 			return err
 		}
@@ -234,7 +230,7 @@ func (b *Bot) dropSeen(ctx context.Context, brought *batch, backlog bool) error 
 	}
 	unread := brought.unread[:0]
 	for _, u := range brought.unread {
-		seen, err := b.ranBefore(ctx, u.RoomID, u.EventID)
+		seen, err := b.ranBefore(ctx, u.RoomID, u.EventID, u.SentAt)
 		if err != nil {
 			return err
 		}
@@ -251,8 +247,14 @@ func (b *Bot) dropSeen(ctx context.Context, brought *batch, backlog bool) error 
 	return nil
 }
 
+// clockSlack covers that a server tells its time in whole seconds.
+const clockSlack = 2 * time.Second
+
 // ranBefore tells of a command that stands in no journal and carries our mark.
-func (b *Bot) ranBefore(ctx context.Context, room, evt string) (bool, error) {
+func (b *Bot) ranBefore(ctx context.Context, room, evt string, sent time.Time) (bool, error) {
+	if sent.After(b.begun.Add(clockSlack)) {
+		return false, nil
+	}
 	if _, known, err := b.Store.CommandOf(ctx, evt); err != nil || known {
 		return false, err
 	}

@@ -202,7 +202,7 @@ func (w *worker) do(ctx context.Context, row store.Command, talk *talk) (answer 
 	if err != nil {
 		return reply.Answer{}, err
 	}
-	request := command.Request{Args: args, Sender: row.Sender, Role: w.bot.role(row.Sender), Ref: row.EventID}
+	request := command.Request{Args: args, Line: row.Line[1:], Sender: row.Sender, Role: w.bot.role(row.Sender), Ref: row.EventID}
 	return w.commands.Do(ctx, request, talk)
 }
 

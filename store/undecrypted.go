@@ -14,25 +14,26 @@ type Undecrypted struct {
 	SessionID string
 	// Event is the whole event as JSON.
 	Event    string
+	SentAt   time.Time
 	StoredAt time.Time
 	// Told says that people know of it.
 	Told bool
 }
 
-const undecryptedColumns = "SELECT event_id, room_id, session_id, event, stored_at, told FROM fraktalia_undecrypted "
+const undecryptedColumns = "SELECT event_id, room_id, session_id, event, sent_at, stored_at, told FROM fraktalia_undecrypted "
 
 var scanUndecrypted = dbutil.ConvertRowFn[Undecrypted](func(row dbutil.Scannable) (u Undecrypted, err error) {
-	var storedAt int64
-	err = row.Scan(&u.EventID, &u.RoomID, &u.SessionID, &u.Event, &storedAt, &u.Told)
-	u.StoredAt = fromMillis(storedAt)
+	var sentAt, storedAt int64
+	err = row.Scan(&u.EventID, &u.RoomID, &u.SessionID, &u.Event, &sentAt, &storedAt, &u.Told)
+	u.SentAt, u.StoredAt = fromMillis(sentAt), fromMillis(storedAt)
 	return u, err
 })
 
 // KeepUndecrypted remembers an event until its key comes.
 func (s *Store) KeepUndecrypted(ctx context.Context, u Undecrypted) error {
-	_, err := s.own.Exec(ctx, `INSERT INTO fraktalia_undecrypted (event_id, room_id, session_id, event, stored_at)
-		VALUES ($1, $2, $3, $4, $5) ON CONFLICT (event_id) DO NOTHING`,
-		u.EventID, u.RoomID, u.SessionID, u.Event, millis(time.Now()))
+	_, err := s.own.Exec(ctx, `INSERT INTO fraktalia_undecrypted (event_id, room_id, session_id, event, sent_at, stored_at)
+		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (event_id) DO NOTHING`,
+		u.EventID, u.RoomID, u.SessionID, u.Event, millis(u.SentAt), millis(time.Now()))
 	return err
 }
 

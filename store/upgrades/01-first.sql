@@ -28,6 +28,7 @@ CREATE TABLE fraktalia_undecrypted (
 	room_id    TEXT NOT NULL,
 	session_id TEXT NOT NULL,
 	event      TEXT NOT NULL,
+	sent_at    INTEGER NOT NULL,
 	stored_at  INTEGER NOT NULL,
 	told       INTEGER NOT NULL DEFAULT 0
 );
