@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
@@ -22,8 +23,9 @@ type Sandbox struct {
 	Name string
 }
 
-// pageImage is built from nothing but one static binary: nothing is pulled.
-const pageImage = "fraktalia-e2e-page:latest"
+// pageImage is built from nothing but one static binary: nothing is pulled. It
+// has a name of this run, so that it can be removed with it.
+func (e *Engine) pageImage() string { return "fraktalia-e2e-page:" + strings.ToLower(e.run) }
 
 // BuildPage compiles the web server and imports it as an image.
 func (e *Engine) BuildPage(ctx context.Context, dir string) error {
@@ -42,7 +44,7 @@ func (e *Engine) BuildPage(ctx context.Context, dir string) error {
 		return err
 	}
 	source := image.ImportSource{Source: archive, SourceName: "-"}
-	out, err := e.real.ImageImport(ctx, source, pageImage, image.ImportOptions{Changes: []string{`CMD ["/page"]`}})
+	out, err := e.real.ImageImport(ctx, source, e.pageImage(), image.ImportOptions{Changes: []string{`CMD ["/page"]`}})
 	if err != nil {
 		return fmt.Errorf("import the sandbox's image: %w", err)
 	}
@@ -72,7 +74,7 @@ func tarOf(binary string) (io.Reader, error) {
 func (e *Engine) StartSandbox(ctx context.Context, agent, word string, ports ...string) (*Sandbox, error) {
 	name := fmt.Sprintf("fraktalia-e2e-%s-%s", e.run, agent)
 	made, err := e.real.ContainerCreate(ctx, &container.Config{
-		Image: pageImage,
+		Image: e.pageImage(),
 		Cmd:   append([]string{"/page", word}, ports...),
 		Labels: map[string]string{
 			"openclaw.sandbox":    "1",
@@ -94,7 +96,7 @@ func (e *Engine) RemoveSandbox(ctx context.Context, s *Sandbox) error {
 	return e.real.ContainerRemove(ctx, s.ID, container.RemoveOptions{Force: true})
 }
 
-// RemoveSandboxes removes every container of this run.
+// RemoveSandboxes removes every container of this run, and the page's image.
 func (e *Engine) RemoveSandboxes(ctx context.Context) error {
 	list, err := e.real.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", runLabel+"="+e.run))})
 	if err != nil {
@@ -105,7 +107,10 @@ func (e *Engine) RemoveSandboxes(ctx context.Context) error {
 			return fmt.Errorf("remove sandbox: %w", err)
 		}
 	}
-	return nil
+	if e.ImageID(ctx, e.pageImage()) == "" {
+		return nil
+	}
+	return e.RemoveImage(ctx, e.pageImage())
 }
 
 // ImageID is the id of an image, empty where there is none by that name.
