@@ -19,6 +19,7 @@ import (
 	"github.com/githabideri/fraktalia/config"
 	"github.com/githabideri/fraktalia/forwarder"
 	"github.com/githabideri/fraktalia/homeserver"
+	"github.com/githabideri/fraktalia/openclaw"
 	"github.com/githabideri/fraktalia/procnet"
 	"github.com/githabideri/fraktalia/sandbox"
 	"github.com/githabideri/fraktalia/shell"
@@ -44,6 +45,8 @@ type deployment struct {
 	ports    *forwarder.Forwarder
 	watcher  *sandbox.Watcher
 	accounts *homeserver.Synapse
+	agents   *agents
+	offers   chan openclaw.Event // what the roster's guard has to tell
 	commands *command.Commands
 	// ready is called once the bot is in its rooms.
 	ready func(*deployment)
@@ -55,7 +58,7 @@ func open(ctx context.Context, c config.Config, log *logrus.Entry, version strin
 	if err := os.MkdirAll(secrets, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of secrets: %w", err)
 	}
-	d := &deployment{config: c, log: log, version: version, started: time.Now(), ready: func(*deployment) {}}
+	d := &deployment{config: c, log: log, version: version, started: time.Now(), offers: make(chan openclaw.Event, 8), ready: func(*deployment) {}}
 	var err error
 	if d.store, err = store.Open(ctx, filepath.Join(c.Data, "fraktalia.db")); err != nil {
 		return nil, err
@@ -78,6 +81,7 @@ func open(ctx context.Context, c config.Config, log *logrus.Entry, version strin
 		Log:          log.WithField("part", "bot"),
 		OwnerJoined:  d.forgetFirstPassword,
 	})
+	d.agents = newAgents(c, d.engine, d.bot, d.rosterEvent, log.WithField("part", "openclaw"))
 	d.commands = command.New(d.services())
 	return d, nil
 }
@@ -96,6 +100,7 @@ func (d *deployment) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return d.ports.Run(ctx) })
 	group.Go(func() error { return d.watcher.Run(ctx) })
+	group.Go(func() error { return d.watchOpenClaw(ctx) })
 	group.Go(func() error { return server.Run(ctx) })
 	group.Go(func() error { return d.obey(ctx) })
 	if err := group.Wait(); !errors.Is(err, context.Canceled) {

@@ -71,20 +71,6 @@ func (d *deployment) imageHealth(ctx context.Context) command.Finding {
 	return well("%s, %s, %s old", name, units.HumanSize(float64(image.Size)), units.HumanDuration(time.Since(image.Created)))
 }
 
-func (d *deployment) openclawHealth(context.Context) command.Finding {
-	path := d.config.OpenClaw.Config
-	info, err := os.Stat(path)
-	switch {
-	case os.IsNotExist(err):
-		return unsure("install OpenClaw, or name its file in openclaw.config", "%s is not there", path)
-	case err != nil:
-		return notWell("let this user read it", "%s cannot be read", path)
-	case info.Mode().Perm()&0o077 != 0:
-		return unsure("chmod 600 "+path, "%s can be read by other users of this machine", path)
-	}
-	return well("%s", path)
-}
-
 func (d *deployment) gatewayHealth(ctx context.Context) command.Finding {
 	address := strings.TrimSuffix(d.config.OpenClaw.Gateway, "/")
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address+"/ready", nil)

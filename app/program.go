@@ -15,6 +15,7 @@ import (
 
 	"github.com/githabideri/fraktalia/command"
 	"github.com/githabideri/fraktalia/config"
+	openclawshell "github.com/githabideri/fraktalia/openclaw/shell"
 	"github.com/githabideri/fraktalia/shell"
 )
 
@@ -59,12 +60,16 @@ func (p *program) status(err error) int {
 	var exit *exitError
 	var said *shell.Failed
 	var problem *command.Problem
+	var config *openclawshell.ExitError
 	switch {
 	case err == nil || errors.Is(err, context.Canceled):
 		return 0
 	case errors.As(err, &exit):
 		fmt.Fprintln(p.stderr, exit.text)
 		return exit.code
+	case errors.As(err, &config):
+		fmt.Fprintln(p.stderr, config)
+		return config.Status
 	case errors.As(err, &said):
 		fmt.Fprintln(p.stderr, said.Sentence)
 		return 1
@@ -92,11 +97,14 @@ func (p *program) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%s", err) })
 	root.PersistentFlags().StringVar(&p.socket, "socket", defaultSocket(), "the `path` of the running program's socket (or FRAKTALIA_SOCKET)")
 	root.AddGroup(&cobra.Group{ID: "here", Title: "On this machine:"}, &cobra.Group{ID: "live", Title: "To the running program, as in the room:"})
-	for _, cmd := range []*cobra.Command{p.upCommand(), p.runCommand(), p.initCommand()} {
+	for _, cmd := range []*cobra.Command{p.upCommand(), p.runCommand(), p.initCommand(), p.configCommand()} {
 		cmd.GroupID = "here"
 		root.AddCommand(cmd)
 	}
 	for _, cmd := range command.Relayed(p.relay) {
+		if cmd.Name() == "config" {
+			continue // is a part of the one above
+		}
 		cmd.GroupID = "live"
 		root.AddCommand(cmd)
 	}

@@ -14,6 +14,7 @@ func (d *deployment) services() command.Services {
 	return command.Services{
 		Forwards: ports{d.ports, d.config.Forwards.Listen},
 		Builder:  d.engine,
+		Agents:   d.agents,
 		People:   people{d},
 		Records:  d.store,
 		Health:   d.health(),

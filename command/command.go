@@ -25,6 +25,9 @@ const (
 type Request struct {
 	// Args are the words of the line, without "!".
 	Args []string
+	// Line is the line as it was typed, without "!"; "" where the words came
+	// apart already, as from the shell.
+	Line string
 	// Sender is the account that asks, e.g. "@mila:family.example".
 	Sender string
 	Role   Role
@@ -58,6 +61,7 @@ type Conversation interface {
 type Services struct {
 	Forwards Forwards
 	Builder  Builder
+	Agents   Agents
 	People   People
 	Records  Records
 	Health   []Check

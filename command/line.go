@@ -81,3 +81,37 @@ func protect(line string, apostrophes bool) string {
 	}
 	return out.String()
 }
+
+// cutWord gives the first word of a line as it was typed, quotes and all, and
+// what follows. Words end where they do for Split.
+func cutWord(line string) (word, rest string) {
+	line = strings.TrimLeft(line, blanks)
+	var quote rune
+	escaped := false
+	for i, r := range line {
+		switch plain := straight(r); {
+		case escaped:
+			escaped = false
+		case r == '\\' && quote != '\'':
+			escaped = true
+		case quote != 0:
+			if plain == quote {
+				quote = 0
+			}
+		case plain == '"' || plain == '\'' && strings.ContainsFunc(line[i+utf8.RuneLen(r):], func(r rune) bool { return straight(r) == '\'' }):
+			quote = plain
+		case strings.ContainsRune(blanks, r):
+			return line[:i], strings.Trim(line[i:], blanks)
+		}
+	}
+	return line, ""
+}
+
+// blanks part words.
+const blanks = " \t\n\r"
+
+// straight is a quote that a phone has bent as it was meant.
+func straight(r rune) rune {
+	plain, _ := utf8.DecodeRuneInString(typographic.Replace(string(r)))
+	return plain
+}

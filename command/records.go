@@ -13,4 +13,11 @@ type Records interface {
 	Forwards(ctx context.Context) ([]store.Forward, error)
 	SavePerson(ctx context.Context, p store.Person) error
 	SaveBuild(ctx context.Context, b store.Build) error
+	SaveConfigEdit(ctx context.Context, e store.ConfigEdit) (id int64, err error)
+	JudgeConfigEdit(ctx context.Context, id int64, verdict string) error
+	ConfigEdits(ctx context.Context, most int) ([]store.ConfigEdit, error)
+	ConfigEdit(ctx context.Context, id int64) (e store.ConfigEdit, ok bool, err error)
+	// LastUndoable is the newest command that can be taken back and was not.
+	LastUndoable(ctx context.Context) (c store.Command, ok bool, err error)
+	MarkUndone(ctx context.Context, id int64) error
 }

@@ -53,9 +53,12 @@ const (
 // Do runs one request. The error, if any, is a *Problem made for people, or an
 // internal one.
 func (c *Commands) Do(ctx context.Context, request Request, talk Conversation) (reply.Answer, error) {
-	r := &run{Services: c.services, shared: &c.shared, request: request, talk: talk}
+	return (&run{Services: c.services, shared: &c.shared, request: request, talk: talk}).execute(ctx)
+}
+
+func (r *run) execute(ctx context.Context) (reply.Answer, error) {
 	root := r.tree()
-	root.SetArgs(request.Args)
+	root.SetArgs(r.request.Args)
 	if err := r.gate(root); err != nil {
 		return reply.Answer{}, err
 	}
@@ -127,7 +130,7 @@ func (r *run) tree() *cobra.Command {
 	root.PersistentFlags().Bool("json", false, "answer with JSON, where there is a table")
 	root.PersistentFlags().Lookup("json").Hidden = true
 	root.AddCommand(r.helpCommand(root))
-	for _, family := range [][]*cobra.Command{r.forwardFamily(), r.sandboxFamily(), r.peopleFamily(), r.deploymentFamily()} {
+	for _, family := range [][]*cobra.Command{r.forwardFamily(), r.sandboxFamily(), r.agentsFamily(), r.peopleFamily(), r.deploymentFamily()} {
 		root.AddCommand(family...)
 	}
 	r.finish(root)

@@ -69,8 +69,9 @@ type Sandbox struct {
 
 // OpenClaw is where OpenClaw keeps its configuration and listens.
 type OpenClaw struct {
-	Config  string `yaml:"config"`
-	Gateway string `yaml:"gateway"`
+	Config           string `yaml:"config"`
+	Gateway          string `yaml:"gateway"`
+	GatewayTokenFile string `yaml:"gateway_token_file"`
 }
 
 // Log bounds what is written to the log.
@@ -139,7 +140,7 @@ func Write(path string, c Config) error {
 
 // resolve makes every path absolute.
 func (c *Config) resolve(folder string) {
-	for _, path := range []*string{&c.Homeserver.RegistrationSecretFile, &c.Bot.PasswordFile, &c.Data, &c.OpenClaw.Config} {
+	for _, path := range []*string{&c.Homeserver.RegistrationSecretFile, &c.Bot.PasswordFile, &c.Data, &c.OpenClaw.Config, &c.OpenClaw.GatewayTokenFile} {
 		*path = absolute(*path, folder)
 	}
 }

@@ -1,0 +1,283 @@
+package app
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/githabideri/fraktalia/bot"
+	"github.com/githabideri/fraktalia/command"
+	"github.com/githabideri/fraktalia/config"
+	"github.com/githabideri/fraktalia/openclaw"
+	"github.com/githabideri/fraktalia/openclaw/json5"
+	"github.com/githabideri/fraktalia/sandbox"
+	"github.com/githabideri/fraktalia/store"
+)
+
+const (
+	// askLimit bounds one question to the gateway.
+	askLimit = 2 * time.Second
+	// applyLimit is how long the gateway has to apply a change.
+	applyLimit = 30 * time.Second
+	// guardInterval is the time between two looks at OpenClaw's configuration.
+	guardInterval = time.Second
+)
+
+// agents is OpenClaw's configuration, its gateway, and what runs for it. It
+// implements command.Agents.
+type agents struct {
+	path    string
+	checker *openclaw.Checker
+	gateway *openclaw.Gateway
+	// noGateway says why there is none to ask.
+	noGateway error
+	guard     *openclaw.Guard
+	engine    *sandbox.Engine
+	*bot.Bot
+}
+
+func newAgents(c config.Config, engine *sandbox.Engine, bot *bot.Bot, notify func(context.Context, openclaw.Event), log *logrus.Entry) *agents {
+	a := &agents{path: c.OpenClaw.Config, engine: engine, Bot: bot, checker: newChecker(filepath.Join(c.Data, "cache"), log)}
+	a.guard = openclaw.NewGuard(a.path, guardInterval, notify, log)
+	a.gateway, a.noGateway = openclaw.NewGateway(strings.TrimSuffix(c.OpenClaw.Gateway, "/"), gatewayToken(c.OpenClaw), &http.Client{Timeout: askLimit})
+	return a
+}
+
+// newChecker makes a checker by the openclaw program that a shell would find.
+func newChecker(cache string, log *logrus.Entry) *openclaw.Checker {
+	find := func() (string, error) { return exec.LookPath("openclaw") }
+	return openclaw.NewChecker(filepath.Join(cache, "openclaw-schema"), find, log)
+}
+
+// gatewayToken reads the gateway's token from the file that is named, else from
+// OpenClaw's own configuration, at each use.
+func gatewayToken(c config.OpenClaw) func() (string, error) {
+	return func() (string, error) {
+		if c.GatewayTokenFile != "" {
+			return readTrimmed(c.GatewayTokenFile)
+		}
+		if token := os.Getenv("OPENCLAW_GATEWAY_TOKEN"); token != "" {
+			return token, nil
+		}
+		settings, err := openclaw.LoadConfig(c.Config)
+		if err != nil {
+			return "", err
+		}
+		node, err := settings.Get(json5.Path{json5.Key("gateway"), json5.Key("auth"), json5.Key("token")})
+		if err != nil {
+			return "", errors.New("openclaw.json has no gateway.auth.token; name the token's file in openclaw.gateway_token_file")
+		}
+		token, _ := node.Text()
+		if name, ok := strings.CutPrefix(token, "${"); ok {
+			token = os.Getenv(strings.TrimSuffix(name, "}"))
+		}
+		return token, nil
+	}
+}
+
+// Load implements command.Agents.
+func (a *agents) Load() (*openclaw.Config, error) { return openclaw.LoadConfig(a.path) }
+
+// Value implements command.Agents.
+func (a *agents) Value(path json5.Path, typed string) (json5.Value, error) {
+	if schema, known := a.checker.Schema(); known {
+		return schema.ValueFor(path, typed)
+	}
+	return json5.ParseValue(typed), nil
+}
+
+// Check implements command.Agents.
+func (a *agents) Check(ctx context.Context, plan *openclaw.Plan) (openclaw.Report, error) {
+	return a.checker.CheckChange(ctx, plan.Before(), plan.After())
+}
+
+// Commit implements command.Agents.
+func (a *agents) Commit(ctx context.Context, plan *openclaw.Plan, written command.Written) (openclaw.Outcome, error) {
+	return a.write(ctx, written, func() ([]openclaw.Change, error) {
+		a.guard.Own(plan.Changes())
+		return plan.Commit(context.WithoutCancel(ctx))
+	})
+}
+
+// Restore implements command.Agents.
+func (a *agents) Restore(ctx context.Context, files []store.ConfigFile, written command.Written) (openclaw.Outcome, error) {
+	var contents []contents
+	for _, f := range files {
+		c, err := readContents(f)
+		if err != nil {
+			return openclaw.Outcome{}, err
+		}
+		contents = append(contents, c)
+		a.guard.Own([]openclaw.Change{{Path: f.Path, After: c.before}})
+	}
+	return a.write(ctx, written, func() (done []openclaw.Change, err error) {
+		for i, c := range contents {
+			made, err := openclaw.Restore(context.WithoutCancel(ctx), files[i].Path, c.after, c.before)
+			if err != nil {
+				return nil, errors.Join(err, restoreAll(ctx, done))
+			}
+			done = append(done, made)
+		}
+		return done, nil
+	})
+}
+
+// restoreAll puts back what was done before something failed.
+func restoreAll(ctx context.Context, done []openclaw.Change) error {
+	for _, made := range done {
+		if _, err := openclaw.Restore(context.WithoutCancel(ctx), made.Path, made.After, made.Before); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// contents is a file now, as an edit left it, and what it held before.
+type contents struct{ after, before []byte }
+
+// readContents reads both, and holds them against the record.
+func readContents(f store.ConfigFile) (c contents, err error) {
+	if c.before, err = os.ReadFile(f.Backup); err != nil || contentHash(c.before) != f.Before {
+		return c, &command.BackupGone{Path: f.Backup}
+	}
+	now, err := openclaw.OpenFile(f.Path)
+	if err != nil {
+		return c, err
+	}
+	c.after = now.Bytes()
+	if contentHash(c.after) != f.After {
+		return c, &openclaw.ConflictError{Path: f.Path, At: "the file", Diff: openclaw.Diff(f.Path, c.before, c.after)}
+	}
+	return c, nil
+}
+
+func contentHash(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
+}
+
+// write asks the gateway how it stands, writes, tells that it is written, and
+// follows what the gateway does with it.
+func (a *agents) write(ctx context.Context, written command.Written, do func() ([]openclaw.Change, error)) (openclaw.Outcome, error) {
+	var before openclaw.State
+	asked := a.noGateway
+	if asked == nil {
+		before, asked = a.gateway.State(ctx)
+	}
+	changes, err := do()
+	if err != nil {
+		return openclaw.Outcome{}, err
+	}
+	a.guard.Own(changes)
+	written(changes, asked == nil)
+	if asked != nil {
+		return openclaw.Outcome{Changes: changes, Verdict: openclaw.Unknown, Err: asked}, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, applyLimit)
+	defer cancel()
+	outcome, err := a.gateway.Follow(ctx, before, asked, changes)
+	a.guard.Own(outcome.PutBack)
+	return outcome, err
+}
+
+// Sandboxes implements command.Agents.
+func (a *agents) Sandboxes(ctx context.Context) ([]command.AgentSandbox, error) {
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	containers, err := a.engine.Containers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	current := map[string]string{}
+	list := make([]command.AgentSandbox, len(containers))
+	for i, c := range containers {
+		if _, looked := current[c.Image]; !looked {
+			image, err := a.engine.ImageInfo(ctx, c.Image)
+			if err != nil {
+				return nil, err
+			}
+			current[c.Image] = image.ID
+		}
+		tagged := current[c.Image]
+		list[i] = command.AgentSandbox{Agent: c.Agent, Name: c.Name, Running: c.Running(), Stale: tagged != "" && tagged != c.ImageID}
+	}
+	return list, nil
+}
+
+// RemoveSandboxes implements command.Agents.
+func (a *agents) RemoveSandboxes(ctx context.Context, agent string) (removed int, err error) {
+	containers, err := a.engine.Containers(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, c := range containers {
+		if c.Agent != agent {
+			continue
+		}
+		if err := a.engine.RemoveContainer(ctx, c.ID); err != nil {
+			return removed, err
+		}
+		removed++
+	}
+	return removed, nil
+}
+
+// Purge implements command.Agents. A workspace that holds anything beside this
+// agent's own files is kept.
+func (a *agents) Purge(agent openclaw.Agent, rest []openclaw.Agent) (string, error) {
+	home := filepath.Dir(a.path)
+	path, err := filepath.EvalSymlinks(workspace(agent, home))
+	if errors.Is(err, os.ErrNotExist) {
+		return "", &command.WorkspaceKept{Reason: "there is none at " + workspace(agent, home)}
+	}
+	if err != nil {
+		return "", fmt.Errorf("find the workspace of %s: %w", agent.ID, err)
+	}
+	held := []string{home, a.path, "/"}
+	if user, err := os.UserHomeDir(); err == nil {
+		held = append(held, user)
+	}
+	for _, other := range rest {
+		held = append(held, workspace(other, home))
+	}
+	for _, keep := range held {
+		if real, err := filepath.EvalSymlinks(keep); err == nil {
+			keep = real
+		}
+		if within(keep, path) {
+			return path, &command.WorkspaceKept{Reason: path + " also holds " + keep}
+		}
+	}
+	return path, os.RemoveAll(path)
+}
+
+// workspace is where an agent's files are: where its entry says, else where
+// OpenClaw puts them by default.
+func workspace(agent openclaw.Agent, home string) string {
+	path := agent.Text("workspace")
+	switch {
+	case path == "":
+		return filepath.Join(home, "workspace-"+agent.ID)
+	case strings.HasPrefix(path, "~/"):
+		if user, err := os.UserHomeDir(); err == nil {
+			return filepath.Join(user, path[2:])
+		}
+	}
+	return path
+}
+
+// within says whether path is folder or lies in it.
+func within(path, folder string) bool {
+	relative, err := filepath.Rel(folder, path)
+	return err == nil && relative != ".." && !strings.HasPrefix(relative, "../")
+}

@@ -1,0 +1,247 @@
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/githabideri/fraktalia/openclaw"
+	"github.com/githabideri/fraktalia/openclaw/json5"
+	"github.com/githabideri/fraktalia/reply"
+)
+
+// Agents is what the commands for OpenClaw's configuration act on.
+type Agents interface {
+	ConfigFile
+	// Sandboxes lists the containers of agents.
+	Sandboxes(ctx context.Context) ([]AgentSandbox, error)
+	// RemoveSandboxes removes an agent's containers, whatever runs in them.
+	RemoveSandboxes(ctx context.Context, agent string) (removed int, err error)
+	// FindRoom finds a room by its id, alias or name, among those that the bot
+	// is in. Errors: *UnknownRoom, *AmbiguousRoom.
+	FindRoom(ctx context.Context, text string) (id string, err error)
+	// RoomName is what people call a room; "" where the bot cannot see it.
+	RoomName(ctx context.Context, id string) string
+	// Purge deletes an agent's workspace. Errors: *WorkspaceKept.
+	Purge(agent openclaw.Agent, rest []openclaw.Agent) (path string, err error)
+}
+
+// AgentSandbox is a container of an agent.
+type AgentSandbox struct {
+	// Agent is "" for the sandbox that all agents share.
+	Agent   string
+	Name    string
+	Running bool
+	// Stale says that its image has been built anew since it was made.
+	Stale bool
+}
+
+// UnknownRoom says that the bot is in no room of that id, alias or name.
+type UnknownRoom struct {
+	Text string
+	// Known are rooms that the bot is in, as people call them.
+	Known []string
+}
+
+func (e *UnknownRoom) Error() string { return "no room " + e.Text }
+
+// AmbiguousRoom says that several rooms have the name.
+type AmbiguousRoom struct {
+	Text string
+	IDs  []string
+}
+
+func (e *AmbiguousRoom) Error() string { return "several rooms are called " + e.Text }
+
+// agentsLane keeps changes of the configuration in the order of their commands.
+const agentsLane = "agents"
+
+func (r *run) agentsFamily() []*cobra.Command {
+	agents := &cobra.Command{
+		Use:         "agents",
+		Short:       "lists OpenClaw's agents, their sandboxes and rooms",
+		Args:        none,
+		Annotations: map[string]string{quickKey: "yes", jsonKey: "yes"},
+		RunE:        r.does(listAgents),
+	}
+	family := []*cobra.Command{agents, r.agentCommand()}
+	return append(append(family, r.rosterCommands()...), r.configCommands()...)
+}
+
+// agentRow is one agent for programs.
+type agentRow struct {
+	ID      string   `json:"id"`
+	Name    string   `json:"name"`
+	Model   string   `json:"model"`
+	Sandbox string   `json:"sandbox"`
+	Image   string   `json:"image"`
+	Network string   `json:"network"`
+	Rooms   []string `json:"rooms"`
+	// Container is the name of its sandbox's container; "" where there is none.
+	Container string `json:"container"`
+	Running   bool   `json:"running"`
+	Stale     bool   `json:"stale"`
+}
+
+func listAgents(ctx context.Context, r *run, _ []string) (reply.Answer, error) {
+	config, err := r.Agents.Load()
+	if err != nil {
+		return reply.Answer{}, r.configProblem(err)
+	}
+	agents, err := config.Agents()
+	if err != nil {
+		return reply.Answer{}, r.configProblem(err)
+	}
+	sandboxes, engine := r.Agents.Sandboxes(ctx)
+	rows := make([]agentRow, len(agents))
+	table := reply.Table{Head: []string{"id", "name", "model", "sandbox", "image", "network", "rooms", "container"}}
+	for i, agent := range agents {
+		row := newAgentRow(config, agent, r.Settings.Image, sandboxes)
+		rows[i] = row
+		table.Rows = append(table.Rows, []any{row.ID, row.Name, row.Model, row.Sandbox, row.Image, row.Network,
+			r.roomNames(ctx, row.Rooms), containerText(row, engine)})
+	}
+	if len(rows) == 0 {
+		return reply.Answer{Doc: reply.Say("There is no agent. ", reply.Mono("%saddagent NAME", prompt(r.request)), " makes one."), Data: rows}, nil
+	}
+	return reply.Answer{Doc: reply.Doc{table}, Data: rows}, nil
+}
+
+// newAgentRow puts together what the entry says, what it inherits, and what runs.
+func newAgentRow(config *openclaw.Config, agent openclaw.Agent, image string, sandboxes []AgentSandbox) agentRow {
+	defaults := openclaw.Agent{}
+	if agents, ok := config.Value().Member("agents"); ok {
+		defaults.Value, _ = agents.Member("defaults")
+	}
+	inherited := func(otherwise string, names ...string) string {
+		return orElse(orElse(agent.Text(names...), defaults.Text(names...)), otherwise)
+	}
+	row := agentRow{ID: agent.ID, Name: agent.Text("name"), Model: orElse(agent.Model(), defaults.Model()),
+		Sandbox: inherited("off", "sandbox", "mode"), Rooms: append([]string{}, config.Rooms(agent.ID)...)}
+	if row.Sandbox == "off" {
+		return row
+	}
+	row.Image = inherited(image, "sandbox", "docker", "image")
+	row.Network = inherited("none", "sandbox", "docker", "network")
+	owner := agent.ID
+	if inherited("agent", "sandbox", "scope") == "shared" {
+		owner = ""
+	}
+	for _, s := range sandboxes {
+		if s.Agent == owner && (row.Container == "" || s.Running && !row.Running) {
+			row.Container, row.Running, row.Stale = s.Name, s.Running, s.Stale
+		}
+	}
+	return row
+}
+
+func containerText(row agentRow, engine error) string {
+	switch {
+	case row.Sandbox == "off":
+		return ""
+	case engine != nil:
+		return "❌ no Docker engine"
+	case row.Container == "":
+		return "none yet"
+	case row.Stale:
+		return "⚠️ runs an older image"
+	case row.Running:
+		return "✅ runs"
+	}
+	return "stopped"
+}
+
+// roomNames are the names of rooms, or their ids.
+func (r *run) roomNames(ctx context.Context, ids []string) string {
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = orElse(r.Agents.RoomName(ctx, id), id)
+	}
+	return strings.Join(names, ", ")
+}
+
+// showAgent shows an entry as it is written, comments and all, but for its secrets.
+func showAgent(ctx context.Context, r *run, id string) (reply.Answer, error) {
+	config, err := r.Agents.Load()
+	if err != nil {
+		return reply.Answer{}, r.configProblem(err)
+	}
+	agent, err := config.Agent(id)
+	if err != nil {
+		return reply.Answer{}, r.configProblem(err)
+	}
+	node, err := config.Get(agent.Path)
+	if err != nil {
+		return reply.Answer{}, r.configProblem(err)
+	}
+	doc := reply.Doc{reply.Code{Language: "json5", Text: outdented(withoutSecrets(node.Raw()))}}
+	sandboxes, engine := r.Agents.Sandboxes(ctx)
+	row := newAgentRow(config, agent, r.Settings.Image, sandboxes)
+	facts := []string{}
+	if len(row.Rooms) > 0 {
+		facts = append(facts, "Rooms: "+r.roomNames(ctx, row.Rooms)+".")
+	}
+	if text := containerText(row, engine); text != "" {
+		facts = append(facts, "Sandbox: "+text+".")
+	}
+	if len(facts) > 0 {
+		doc = append(doc, reply.P(strings.Join(facts, " ")))
+	}
+	return reply.Answer{Doc: doc, Data: json.RawMessage(plainValue(agent.Value))}, nil
+}
+
+// hidden stands where a secret does.
+const hidden = "<hidden>"
+
+// withoutSecrets is a value's text with its secrets replaced.
+func withoutSecrets(raw []byte) string {
+	doc, err := json5.Parse(raw)
+	if err != nil {
+		return fmt.Sprintf("%q", hidden)
+	}
+	var out strings.Builder
+	from := 0
+	for _, n := range secretsIn(doc.Root()) {
+		start, end := n.Span()
+		out.Write(raw[from:start])
+		fmt.Fprintf(&out, "%q", hidden)
+		from = end
+	}
+	out.Write(raw[from:])
+	return out.String()
+}
+
+func secretsIn(n json5.Node) (list []json5.Node) {
+	for child := range n.Children() {
+		if text, ok := child.Text(); ok && openclaw.SecretName(child.Key()) && !strings.HasPrefix(text, "${") {
+			list = append(list, child)
+			continue
+		}
+		list = append(list, secretsIn(child)...)
+	}
+	return list
+}
+
+// plainValue is a value as JSON, its secrets replaced.
+func plainValue(v json5.Value) []byte {
+	doc, err := json5.Parse([]byte(withoutSecrets(v.JSON("  "))))
+	if err != nil {
+		return []byte("null")
+	}
+	return doc.Root().Value().JSON("  ")
+}
+
+// outdented takes away the indentation that a value has from where it stands:
+// that of its last line.
+func outdented(text string) string {
+	lines := strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n")
+	last := lines[len(lines)-1]
+	indent := last[:len(last)-len(strings.TrimLeft(last, " \t"))]
+	for i := range lines {
+		lines[i] = strings.TrimPrefix(lines[i], indent)
+	}
+	return strings.Join(lines, "\n")
+}

@@ -1,0 +1,178 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/githabideri/fraktalia/openclaw"
+	"github.com/githabideri/fraktalia/reply"
+)
+
+func (r *run) rosterCommands() []*cobra.Command {
+	return []*cobra.Command{r.addAgentCommand(), r.removeAgentCommand(), r.bindCommand(), r.unbindCommand()}
+}
+
+func (r *run) addAgentCommand() *cobra.Command {
+	var fresh openclaw.NewAgent
+	cmd := &cobra.Command{
+		Use:         "addagent NAME [--name TEXT] [--copy AGENT]",
+		Short:       "adds an agent to openclaw.json",
+		Long:        "With --copy it gets what the other agent has, but for what belongs to that one alone: name, workspace, identity. bind gives it a room.",
+		Example:     "addagent mix --copy mox",
+		Aliases:     []string{"add-agent"},
+		Args:        exactly(1, "the agent's id, for example mox"),
+		Annotations: map[string]string{laneKey: agentsLane},
+		RunE: r.does(func(ctx context.Context, r *run, args []string) (reply.Answer, error) {
+			fresh.ID = args[0]
+			next := reply.P("It answers nowhere yet: ", reply.Mono("%sbind %s ROOM", prompt(r.request), fresh.ID), " gives it a room.")
+			return r.change(ctx, change{what: "addagent " + fresh.ID, edit: openclaw.AddAgent(fresh), next: reply.Doc{next}})
+		}),
+	}
+	cmd.Flags().StringVar(&fresh.Name, "name", "", "what people call it: a `text`")
+	cmd.Flags().StringVar(&fresh.CopyOf, "copy", "", "the `agent` whose settings it gets")
+	return cmd
+}
+
+func (r *run) removeAgentCommand() *cobra.Command {
+	var yes, purge bool
+	cmd := &cobra.Command{
+		Use:         "removeagent NAME [--purge] [--yes]",
+		Short:       "removes an agent, its bindings and its sandbox",
+		Long:        "Shows first what will go. The workspace stays, unless --purge says that it goes as well, and that is the one thing that undo does not bring back.",
+		Example:     "removeagent mox",
+		Aliases:     []string{"remove-agent"},
+		Args:        exactly(1, "the agent's id, for example mox"),
+		Annotations: map[string]string{laneKey: agentsLane},
+		RunE: r.does(func(ctx context.Context, r *run, args []string) (reply.Answer, error) {
+			return removeAgent(ctx, r, args[0], yes, purge)
+		}),
+	}
+	cmd.Flags().BoolVar(&purge, "purge", false, "delete its workspace, too")
+	skipsQuestion(cmd, &yes)
+	return cmd
+}
+
+func removeAgent(ctx context.Context, r *run, id string, yes, purge bool) (reply.Answer, error) {
+	question := reply.Line{"Remove ", reply.Bold("%s", id), ", its bindings and its sandbox? The workspace stays."}
+	if purge {
+		question = reply.Line{"Remove ", reply.Bold("%s", id), ", its bindings and its sandbox, and delete its workspace for good?"}
+	}
+	return r.change(ctx, change{
+		what: "removeagent " + id,
+		edit: openclaw.RemoveAgent(id),
+		ask:  question,
+		yes:  yes,
+		after: func(ctx context.Context, before *openclaw.Config) reply.Doc {
+			return r.clearAway(ctx, before, id, purge)
+		},
+	})
+}
+
+// clearAway removes what an agent leaves behind outside of the configuration.
+func (r *run) clearAway(ctx context.Context, before *openclaw.Config, id string, purge bool) reply.Doc {
+	var doc reply.Doc
+	switch n, err := r.Agents.RemoveSandboxes(ctx, id); {
+	case err != nil:
+		doc = append(doc, reply.P("Its sandbox could not be removed, because the Docker engine did not do it; remove the container by hand."))
+	case n > 0:
+		doc = append(doc, reply.P(fmt.Sprintf("Its sandbox is removed (%d %s).", n, plural(n, "container", "containers"))))
+	}
+	if !purge {
+		return doc
+	}
+	roster, err := before.Agents()
+	if err != nil {
+		return doc
+	}
+	at := slices.IndexFunc(roster, func(a openclaw.Agent) bool { return a.ID == id })
+	if at < 0 {
+		return doc
+	}
+	path, err := r.Agents.Purge(roster[at], slices.Delete(slices.Clone(roster), at, at+1))
+	var kept *WorkspaceKept
+	switch {
+	case errors.As(err, &kept):
+		return append(doc, reply.P("Its workspace stays: "+kept.Reason+"."))
+	case err != nil:
+		return append(doc, reply.P("Its workspace ", reply.Mono("%s", path), " could not be deleted whole; look at it by hand."))
+	}
+	return append(doc, reply.P("Its workspace ", reply.Mono("%s", path), " is deleted."))
+}
+
+// WorkspaceKept says why a workspace is not deleted.
+type WorkspaceKept struct{ Reason string }
+
+func (e *WorkspaceKept) Error() string { return "the workspace is kept: " + e.Reason }
+
+func (r *run) bindCommand() *cobra.Command {
+	var account string
+	cmd := &cobra.Command{
+		Use:         "bind AGENT ROOM [--account NAME]",
+		Short:       "lets an agent answer in a room",
+		Long:        "The room may be given by its id, its alias or its name. All three places are set: the binding, the channel's entry for the room, and the list of rooms that OpenClaw joins, where that is in use.",
+		Example:     "bind mox #family:family.example",
+		Args:        atLeastTwo("the agent and the room, for example mox #family:family.example"),
+		Annotations: map[string]string{laneKey: agentsLane},
+		RunE: r.does(func(ctx context.Context, r *run, args []string) (reply.Answer, error) {
+			id, err := r.Agents.FindRoom(ctx, strings.Join(args[1:], " "))
+			if err != nil {
+				return reply.Answer{}, r.configProblem(err)
+			}
+			edit := openclaw.Bind(openclaw.BindRoom{AgentID: args[0], Room: id, Account: account})
+			return r.change(ctx, change{what: "bind " + args[0] + " " + id, edit: edit})
+		}),
+	}
+	cmd.Flags().StringVar(&account, "account", "", "OpenClaw's Matrix account, where it has several: its `name` in channels.matrix.accounts")
+	return cmd
+}
+
+// atLeastTwo wants two words or more.
+func atLeastTwo(what string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) < 2 {
+			return Sorry("Say %s", what)
+		}
+		return nil
+	}
+}
+
+func (r *run) unbindCommand() *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use:         "unbind ROOM [--yes]",
+		Short:       "takes a room away from the agents that answer in it",
+		Example:     "unbind #family:family.example",
+		Args:        some("a room: its id, alias or name"),
+		Annotations: map[string]string{laneKey: agentsLane},
+		RunE: r.does(func(ctx context.Context, r *run, args []string) (reply.Answer, error) {
+			id, err := r.boundRoom(ctx, strings.Join(args, " "))
+			if err != nil {
+				return reply.Answer{}, r.configProblem(err)
+			}
+			return r.change(ctx, change{what: "unbind " + id, edit: openclaw.Unbind(id), yes: yes,
+				ask: reply.Line{"Take the room ", reply.Bold("%s", orElse(r.Agents.RoomName(ctx, id), id)), " away from its agents?"}})
+		}),
+	}
+	skipsQuestion(cmd, &yes)
+	return cmd
+}
+
+// boundRoom finds a room by its id also where the bot is not in it, as long as
+// the configuration has it.
+func (r *run) boundRoom(ctx context.Context, text string) (string, error) {
+	config, err := r.Agents.Load()
+	if err != nil {
+		return "", err
+	}
+	for _, b := range config.Bindings() {
+		if b.Room == text {
+			return text, nil
+		}
+	}
+	return r.Agents.FindRoom(ctx, text)
+}

@@ -1,0 +1,194 @@
+package command
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/githabideri/fraktalia/crashpoint"
+	"github.com/githabideri/fraktalia/openclaw"
+	"github.com/githabideri/fraktalia/openclaw/json5"
+	"github.com/githabideri/fraktalia/reply"
+	"github.com/githabideri/fraktalia/store"
+)
+
+// ConfigFile is OpenClaw's configuration, and the gateway that runs with it.
+type ConfigFile interface {
+	// Load reads the configuration as it stands.
+	Load() (*openclaw.Config, error)
+	// Value reads what a person typed, as OpenClaw's schema types the path
+	// where the schema is known.
+	Value(path json5.Path, typed string) (json5.Value, error)
+	// Check judges a change; the error is an *openclaw.InvalidError.
+	Check(ctx context.Context, plan *openclaw.Plan) (openclaw.Report, error)
+	// Commit writes a plan, calls written, and tells what became of it. Asking
+	// is false where no gateway can be asked, so the verdict comes at once.
+	Commit(ctx context.Context, plan *openclaw.Plan, written Written) (openclaw.Outcome, error)
+	// Restore puts the contents back that files had before an edit. Errors:
+	// *openclaw.ConflictError, *BackupGone.
+	Restore(ctx context.Context, files []store.ConfigFile, written Written) (openclaw.Outcome, error)
+}
+
+// Written is told of changes once they are in their files.
+type Written func(changes []openclaw.Change, asking bool)
+
+// BackupGone says that an edit's earlier content is not there any more.
+type BackupGone struct{ Path string }
+
+func (e *BackupGone) Error() string { return "the backup " + e.Path + " is gone or has been changed" }
+
+// change is a command's change of the configuration.
+type change struct {
+	// what names it in the history.
+	what string
+	edit openclaw.EditFunc
+	// ask, where it is set, is asked with the difference before anything is
+	// written, unless yes.
+	ask reply.Line
+	yes bool
+	// after does what belongs to the change outside of the file, once it is
+	// written and not rejected.
+	after func(ctx context.Context, before *openclaw.Config) reply.Doc
+	// next tells what to do next.
+	next reply.Doc
+}
+
+// change previews, checks, asks, writes, and follows what the gateway does.
+func (r *run) change(ctx context.Context, c change) (reply.Answer, error) {
+	config, err := r.Agents.Load()
+	if err != nil {
+		return reply.Answer{}, r.configProblem(err)
+	}
+	plan, err := config.Plan(c.edit)
+	if err != nil {
+		return reply.Answer{}, r.configProblem(err)
+	}
+	diff := plan.Diff()
+	if diff == "" {
+		return reply.Answer{Doc: reply.Say("It is so already; nothing was changed.")}, nil
+	}
+	report, err := r.Agents.Check(ctx, plan)
+	if err != nil {
+		return reply.Answer{}, r.configProblem(err)
+	}
+	if len(c.ask) > 0 {
+		yes, err := r.confirm(ctx, c.yes, reply.Doc{diffBlock(diff), reply.P(c.ask...)})
+		if err != nil {
+			return reply.Answer{}, err
+		}
+		if !yes {
+			return reply.Answer{}, Sorry("Not done; nothing was changed.")
+		}
+	}
+	made := &written{run: r, what: c.what, valid: validity(report), diff: diff}
+	outcome, err := r.Agents.Commit(ctx, plan, made.note(ctx))
+	if err != nil {
+		return reply.Answer{}, r.configProblem(err)
+	}
+	return made.answer(ctx, outcome, func() reply.Doc {
+		if c.after == nil {
+			return c.next
+		}
+		return append(c.after(context.WithoutCancel(ctx), plan.Before()), c.next...)
+	})
+}
+
+// written is a change that stands in its files.
+type written struct {
+	*run
+	what    string
+	valid   string // how far it is known to be valid
+	diff    string
+	undoes  int64 // the number of the edit that it takes back; 0 is none
+	number  int64 // its own in the history
+	unnoted error // why the history lacks it
+}
+
+// note writes the change into the history as soon as it is in the files, and
+// says that it is.
+func (w *written) note(ctx context.Context) Written {
+	return func(changes []openclaw.Change, asking bool) {
+		crashpoint.At("config.written")
+		edit := store.ConfigEdit{What: w.what, MadeBy: w.request.Sender, MadeAt: time.Now(), Undoes: w.undoes}
+		for _, c := range changes {
+			edit.Files = append(edit.Files, store.ConfigFile{Path: c.Path, Before: contentHash(c.Before), After: contentHash(c.After), Backup: c.Backup})
+		}
+		w.number, w.unnoted = w.Records.SaveConfigEdit(context.WithoutCancel(ctx), edit)
+		if asking {
+			w.talk.Update(reply.Doc{reply.P("Written, ", w.valid, ". Asking the gateway …"), diffBlock(w.diff)})
+		}
+	}
+}
+
+// contentHash stands for a file's content in the record: the content itself
+// holds secrets, and is kept in the backups beside the file only.
+func contentHash(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
+}
+
+// answer tells the end: applied, rejected and put back, or not known.
+func (w *written) answer(ctx context.Context, o openclaw.Outcome, after func() reply.Doc) (reply.Answer, error) {
+	if w.number != 0 {
+		if err := w.Records.JudgeConfigEdit(context.WithoutCancel(ctx), w.number, string(o.Verdict)); err != nil {
+			w.unnoted = err
+		}
+	}
+	if o.Verdict == openclaw.Rejected {
+		return reply.Answer{}, &Problem{
+			Sentence: "The gateway rejected it, so I put the file back as it was: " + sentenceCase(issueText(o.Issues)),
+			Detail:   reply.Doc{diffBlock(w.diff)},
+		}
+	}
+	doc := reply.Doc{reply.P("Written, ", w.valid, "; ", gatewayText(o), "."), diffBlock(w.diff)}
+	if w.unnoted != nil {
+		return reply.Answer{}, fmt.Errorf("%s is written, but not in the record: %w", w.what, w.unnoted)
+	}
+	return reply.Answer{Doc: append(doc, after()...), Undo: fmt.Sprintf("config undo %d", w.number)}, nil
+}
+
+// validity tells how thorough the check was.
+func validity(report openclaw.Report) string {
+	if report.By == openclaw.ByOwn {
+		return "and valid as far as I can tell (OpenClaw's own schema is not known here, so only names and bindings were checked)"
+	}
+	return "valid for OpenClaw " + report.Version
+}
+
+// gatewayText tells what the gateway does with what was written.
+func gatewayText(o openclaw.Outcome) string {
+	var down *openclaw.GatewayDownError
+	var status *openclaw.GatewayStatusError
+	var far *openclaw.NotLoopbackError
+	switch {
+	case o.Verdict == openclaw.Applied:
+		return fmt.Sprintf("applied by the gateway after %.1f s", o.Took.Seconds())
+	case errors.As(o.Err, &down):
+		return "the gateway is down: it takes effect when it starts"
+	case errors.As(o.Err, &status) && status.Status == 404:
+		return "the gateway cannot be asked whether it applied it (its plugin admin-http-rpc is off)"
+	case errors.As(o.Err, &status):
+		return fmt.Sprintf("the gateway does not let me ask whether it applied it (%d; openclaw.gateway_token_file names its token)", status.Status)
+	case errors.As(o.Err, &far):
+		return "the gateway is not on this machine, so I do not ask whether it applied it"
+	case errors.Is(o.Err, context.DeadlineExceeded):
+		return "the gateway has not said in time whether it applied it"
+	}
+	return "the gateway cannot be asked whether it applied it; the log says why"
+}
+
+// maxDiff bounds a difference in an answer, in bytes: a message may have 64 kB
+// with both its renderings.
+const maxDiff = 12 << 10
+
+func diffBlock(diff string) reply.Code {
+	if len(diff) > maxDiff {
+		cut := strings.LastIndexByte(diff[:maxDiff], '\n') + 1
+		diff = diff[:cut] + fmt.Sprintf("… and %d lines more\n", strings.Count(diff[cut:], "\n"))
+	}
+	return reply.Code{Language: "diff", Text: diff}
+}

@@ -1,0 +1,154 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/docker/go-units"
+	"github.com/spf13/cobra"
+
+	"github.com/githabideri/fraktalia/openclaw"
+
+	"github.com/githabideri/fraktalia/reply"
+	"github.com/githabideri/fraktalia/store"
+)
+
+// historyLength is how many edits !config history lists.
+const historyLength = 20
+
+func (r *run) configCommands() []*cobra.Command {
+	config := &cobra.Command{
+		Use:         "config history|undo [NUMBER]",
+		Short:       "lists the changes of openclaw.json, or takes one back",
+		Long:        "A change is taken back only while the file is as that change left it: take the newer ones back first.",
+		Example:     "config history",
+		Args:        some("history, or undo with a change's number"),
+		Annotations: map[string]string{laneKey: agentsLane, jsonKey: "yes"},
+		RunE:        r.does(config),
+	}
+	undo := &cobra.Command{
+		Use:         "undo",
+		Short:       "takes the last thing back that can be taken back",
+		Long:        "Said again, it takes back what was before that.",
+		Args:        none,
+		Annotations: map[string]string{laneKey: agentsLane},
+		RunE:        r.does(undo),
+	}
+	return []*cobra.Command{config, undo}
+}
+
+func config(ctx context.Context, r *run, args []string) (reply.Answer, error) {
+	switch {
+	case args[0] == "history" && len(args) == 1:
+		return configHistory(ctx, r)
+	case args[0] == "undo" && len(args) == 2:
+		number, err := strconv.ParseInt(strings.TrimPrefix(args[1], "#"), 10, 64)
+		if err != nil {
+			return reply.Answer{}, Sorry("%.40q is no number of a change; %sconfig history lists them.", args[1], prompt(r.request))
+		}
+		return configUndo(ctx, r, number)
+	}
+	return reply.Answer{}, Sorry("Say %sconfig history, or %sconfig undo with a number from it.", prompt(r.request), prompt(r.request))
+}
+
+// editRow is one change for programs.
+type editRow struct {
+	Number  int64     `json:"number"`
+	What    string    `json:"what"`
+	By      string    `json:"by"`
+	At      time.Time `json:"at"`
+	Verdict string    `json:"verdict"`
+	Undone  bool      `json:"undone"`
+}
+
+func configHistory(ctx context.Context, r *run) (reply.Answer, error) {
+	edits, err := r.Records.ConfigEdits(ctx, historyLength)
+	if err != nil {
+		return reply.Answer{}, err
+	}
+	rows := make([]editRow, len(edits))
+	table := reply.Table{Head: []string{"number", "when", "who", "what", "gateway"}}
+	for i, e := range edits {
+		rows[i] = editRow{e.ID, e.What, e.MadeBy, e.MadeAt, e.Verdict, e.Undone}
+		verdict := e.Verdict
+		if e.Undone {
+			verdict += ", taken back"
+		}
+		ago := strings.ToLower(units.HumanDuration(time.Since(e.MadeAt))) + " ago"
+		table.Rows = append(table.Rows, []any{e.ID, ago, e.MadeBy, e.What, verdict})
+	}
+	if len(rows) == 0 {
+		return reply.Answer{Doc: reply.Say("I have changed nothing in openclaw.json yet."), Data: rows}, nil
+	}
+	return reply.Answer{Doc: reply.Doc{table}, Data: rows}, nil
+}
+
+func configUndo(ctx context.Context, r *run, number int64) (reply.Answer, error) {
+	edit, ok, err := r.Records.ConfigEdit(ctx, number)
+	switch {
+	case err != nil:
+		return reply.Answer{}, err
+	case !ok:
+		return reply.Answer{}, Sorry("There is no change %d; %sconfig history lists them.", number, prompt(r.request))
+	case edit.Undone:
+		return reply.Answer{}, Sorry("Change %d (%s) is taken back already.", number, edit.What)
+	case edit.Verdict == "rejected":
+		return reply.Answer{}, Sorry("Change %d (%s) was put back when the gateway rejected it; nothing to do.", number, edit.What)
+	}
+	made := &written{run: r, what: fmt.Sprintf("undo of %d: %s", number, edit.What), valid: "as it was before " + edit.What, undoes: number}
+	outcome, err := r.Agents.Restore(ctx, edit.Files, made.restored(ctx))
+	if err != nil {
+		return reply.Answer{}, r.configProblem(err)
+	}
+	return made.answer(ctx, outcome, func() reply.Doc { return nil })
+}
+
+// restored notes the difference that taking back makes, and then the change.
+func (w *written) restored(ctx context.Context) Written {
+	note := w.note(ctx)
+	return func(changes []openclaw.Change, asking bool) {
+		for _, c := range changes {
+			w.diff += c.Diff
+		}
+		note(changes, asking)
+	}
+}
+
+// undo takes back the newest act of the journal that can be.
+func undo(ctx context.Context, r *run, _ []string) (reply.Answer, error) {
+	row, ok, err := r.Records.LastUndoable(ctx)
+	if err != nil {
+		return reply.Answer{}, err
+	}
+	if !ok {
+		return reply.Answer{}, Sorry("There is nothing that I could take back.")
+	}
+	args, err := Split(row.Undo)
+	if err != nil {
+		return reply.Answer{}, err
+	}
+	request := r.request
+	request.Args, request.Line = args, row.Undo
+	answer, err := (&run{Services: r.Services, shared: r.shared, request: request, talk: r.talk}).execute(ctx)
+	if err != nil {
+		return reply.Answer{}, err
+	}
+	if err := r.Records.MarkUndone(context.WithoutCancel(ctx), row.ID); err != nil {
+		return reply.Answer{}, err
+	}
+	answer.Doc = append(reply.Doc{reply.P("Taken back: ", reply.Mono("%s", undoneLine(row)))}, answer.Doc...)
+	answer.Undo, answer.Data = "", nil // said again, it takes back what was before
+	return answer, nil
+}
+
+// undoneLine is the line that is taken back, without a value that may be secret.
+func undoneLine(row store.Command) string {
+	words := strings.Fields(row.Line)
+	if len(words) > 4 && words[0] == "!agent" {
+		return strings.Join(words[:4], " ") + " …"
+	}
+	return shorten(row.Line, 120)
+}
