@@ -109,11 +109,7 @@ func (r *run) typedBehind(args []string, n int) (word, rest string) {
 	if r.request.Line == "" {
 		return args[n], strings.Join(args[n+1:], " ")
 	}
-	rest = r.request.Line
-	for range len(r.request.Args) - len(args) + n + 1 {
-		word, rest = cutWord(rest)
-	}
-	return word, rest
+	return wordAt(r.request.Line, len(r.request.Args)-len(args)+n)
 }
 
 // straightened reads quotes as they were meant: those that phones bend, where

@@ -65,6 +65,7 @@ type bench struct {
 	records  *store.Store
 	forwards gateForwards
 	desk     *desk
+	rows     int
 }
 
 func newBench(t *testing.T) *bench {
@@ -96,7 +97,7 @@ func (b *bench) doAs(t *testing.T, request Request, line string) (string, error)
 	if err != nil {
 		return "", err
 	}
-	request.Args = args
+	request.Args, request.Line = args, line
 	answer, err := b.commands.Do(context.Background(), request, b.desk)
 	return answer.Doc.Text(), err
 }

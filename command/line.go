@@ -82,26 +82,37 @@ func protect(line string, apostrophes bool) string {
 	return out.String()
 }
 
-// cutWord gives the first word of a line as it was typed, quotes and all, and
-// what follows. Words end where they do for Split.
-func cutWord(line string) (word, rest string) {
+// wordAt gives word n of a line as it was typed, quotes and all, and what
+// follows it. Words are those of Split.
+func wordAt(line string, n int) (word, rest string) {
+	_, err := shlex.Split(protect(typographic.Replace(line), false))
+	for rest = line; n >= 0; n-- {
+		word, rest = cutWord(rest, err != nil)
+	}
+	return word, strings.Trim(rest, blanks)
+}
+
+// cutWord cuts the first word off a line; apostrophes says that these are
+// letters and no quotes.
+func cutWord(line string, apostrophes bool) (word, rest string) {
 	line = strings.TrimLeft(line, blanks)
 	var quote rune
 	escaped := false
 	for i, r := range line {
-		switch plain := straight(r); {
+		plain := straight(r)
+		switch {
 		case escaped:
 			escaped = false
-		case r == '\\' && quote != '\'':
+		case plain == '\\' && quote != '\'':
 			escaped = true
 		case quote != 0:
 			if plain == quote {
 				quote = 0
 			}
-		case plain == '"' || plain == '\'' && strings.ContainsFunc(line[i+utf8.RuneLen(r):], func(r rune) bool { return straight(r) == '\'' }):
+		case plain == '"' || plain == '\'' && !apostrophes:
 			quote = plain
 		case strings.ContainsRune(blanks, r):
-			return line[:i], strings.Trim(line[i:], blanks)
+			return line[:i], line[i:]
 		}
 	}
 	return line, ""
@@ -110,8 +121,13 @@ func cutWord(line string) (word, rest string) {
 // blanks part words.
 const blanks = " \t\n\r"
 
-// straight is a quote that a phone has bent as it was meant.
+// straight is a quote as it was meant, which a phone may have bent.
 func straight(r rune) rune {
-	plain, _ := utf8.DecodeRuneInString(typographic.Replace(string(r)))
-	return plain
+	switch r {
+	case '“', '”', '„', '‟':
+		return '"'
+	case '‘', '’', '‚', '‛':
+		return '\''
+	}
+	return r
 }
