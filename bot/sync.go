@@ -167,6 +167,7 @@ func batchOf(ctx context.Context) *batch {
 // again; killed after, the journal has it.
 func (b *Bot) take(ctx context.Context, response *mautrix.RespSync, since string) error {
 	brought := &batch{}
+	b.steerPlain(response)
 	if err := b.syncer.ProcessResponse(context.WithValue(ctx, batchKey{}, brought), response, since); err != nil {
 		// A panic inside the library: with the same input it would come
 		// again for ever, so this response is given up and told.

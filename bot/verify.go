@@ -2,8 +2,10 @@ package bot
 
 import (
 	"context"
+	"slices"
 	"strings"
 
+	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/crypto/verificationhelper"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
@@ -15,30 +17,52 @@ func (b *Bot) openVerification(ctx context.Context) error {
 	return b.verifier.Init(ctx)
 }
 
+const verificationPrefix = "m.key.verification."
+
 // isVerification tells the events of an emoji verification in a room.
 func isVerification(evt *event.Event) bool {
-	if strings.HasPrefix(evt.Type.Type, "m.key.verification.") {
+	if strings.HasPrefix(evt.Type.Type, verificationPrefix) {
 		return true
 	}
 	return evt.Type == event.EventMessage && evt.Content.AsMessage().MsgType == event.MsgVerificationRequest
 }
 
-// onVerification hands a verification event of a room to the library. The
-// library (v0.30.0) looks its transaction up by the event's own id, where the
-// specification names the id of the request that the event relates to, and so
-// finds none (mautrix/go #554, #555): the id is put right here. Echoes of our
-// own events do not come this far.
+// onVerification hands a decrypted verification event of a room to the library.
 func (b *Bot) onVerification(ctx context.Context, evt *event.Event) {
+	if b.steer(evt) {
+		b.syncer.inner.Dispatch(ctx, evt)
+	}
+}
+
+// steerPlain does the same for verification events that were sent without
+// encryption, as Element's crypto sends all but the first of them (they hold
+// nothing secret): they reach the library without passing through our hands.
+func (b *Bot) steerPlain(response *mautrix.RespSync) {
+	for _, room := range response.Rooms.Join {
+		room.Timeline.Events = slices.DeleteFunc(room.Timeline.Events, func(evt *event.Event) bool {
+			return strings.HasPrefix(evt.Type.Type, verificationPrefix) && !b.steer(evt)
+		})
+	}
+}
+
+// steer tells whether a verification event is for the library, and puts its id
+// right. The library (v0.30.0) looks a transaction up by the event's own id,
+// where the specification names the id of the request that the event relates
+// to, and so finds none (mautrix/go #554, #555). It also takes echoes of our
+// own events for the other side's.
+func (b *Bot) steer(evt *event.Event) bool {
+	if evt.Sender == b.client.UserID {
+		return false
+	}
 	if !b.isOwner(evt.Sender) {
 		b.Log.WithField("sender", evt.Sender).Info("verification not begun: the sender is no owner")
-		return
+		return false
 	}
-	if relation, ok := evt.Content.Parsed.(event.Relatable); ok && evt.Type != event.EventMessage {
-		if to := relation.OptionalGetRelatesTo(); to != nil && to.EventID != "" {
-			evt.ID = to.EventID
-		}
+	relation, _ := evt.Content.Raw["m.relates_to"].(map[string]any)
+	if request, ok := relation["event_id"].(string); ok && evt.Type.Type != event.EventMessage.Type {
+		evt.ID = id.EventID(request)
 	}
-	b.syncer.inner.Dispatch(ctx, evt)
+	return true
 }
 
 // verification takes the library's callbacks. The bot's own yes is given
