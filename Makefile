@@ -9,7 +9,7 @@ export CGO_ENABLED = 1
 TOGETHER := $(MAKE) --no-print-directory
 
 .PHONY: help up build test bench demo lint clean
-.PHONY: packages test-packages modules engine synapse
+.PHONY: packages test-packages bench-packages modules engine synapse
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 8
@@ -27,15 +27,15 @@ test: ## run every test, against a real Synapse and a real Docker engine
 	@$(TOGETHER) -j3 engine synapse build
 	@scripts/with-docker scripts/test
 
-bench: ## measure; prints one line a figure
-	@$(TOGETHER) -j2 test-packages modules
+bench: ## measure beside the peers; prints one line a figure
+	@$(TOGETHER) -j2 bench-packages modules
 	@$(TOGETHER) -j3 engine synapse build
-	@scripts/with-docker go test -run '^$$' -bench . -timeout 60m ./bench/...
+	@scripts/with-docker scripts/bench
 
 demo: ## the whole thing in a throwaway folder, to look at
 	@$(TOGETHER) -j2 packages modules
 	@$(TOGETHER) -j3 engine synapse build
-	@exec scripts/with-docker bin/fraktalia demo
+	@exec scripts/with-docker go run ./demo -program bin/fraktalia
 
 lint: ## formatting and go vet
 	@scripts/lint
@@ -48,6 +48,9 @@ packages:
 
 test-packages:
 	@scripts/prepare test
+
+bench-packages:
+	@scripts/prepare bench
 
 # Fetches what the build needs while packages are being installed.
 modules:
