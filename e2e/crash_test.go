@@ -61,6 +61,7 @@ func TestKilledAtEachStep(t *testing.T) {
 		}
 	})
 	t.Run("rebuild", func(t *testing.T) {
+		t.Cleanup(func() { must(t, shared.engine.RemoveImage(within(t), shared.image())) })
 		for _, c := range rebuildCrashes {
 			before := s.count(t, "SELECT count(*) FROM fraktalia_build")
 			c.done += before
