@@ -43,11 +43,12 @@ type agents struct {
 	noGateway error
 	guard     *openclaw.Guard
 	engine    *sandbox.Engine
+	log       *logrus.Entry
 	*bot.Bot
 }
 
 func newAgents(c config.Config, engine *sandbox.Engine, bot *bot.Bot, notify func(context.Context, openclaw.Event), log *logrus.Entry) *agents {
-	a := &agents{path: c.OpenClaw.Config, engine: engine, Bot: bot, checker: newChecker(filepath.Join(c.Data, "cache"), log)}
+	a := &agents{path: c.OpenClaw.Config, engine: engine, log: log, Bot: bot, checker: newChecker(filepath.Join(c.Data, "cache"), log)}
 	a.guard = openclaw.NewGuard(a.path, guardInterval, notify, log)
 	a.gateway, a.noGateway = openclaw.NewGateway(strings.TrimSuffix(c.OpenClaw.Gateway, "/"), gatewayToken(c.OpenClaw), &http.Client{Timeout: askLimit})
 	return a
@@ -75,7 +76,7 @@ func gatewayToken(c config.OpenClaw) func() (string, error) {
 		}
 		node, err := settings.Get(json5.Path{json5.Key("gateway"), json5.Key("auth"), json5.Key("token")})
 		if err != nil {
-			return "", errors.New("openclaw.json has no gateway.auth.token; name the token's file in openclaw.gateway_token_file")
+			return "", nil // the gateway says itself that it wants one
 		}
 		token, _ := node.Text()
 		if name, ok := strings.CutPrefix(token, "${"); ok {
@@ -181,6 +182,7 @@ func (a *agents) write(ctx context.Context, written command.Written, do func() (
 	a.guard.Own(changes)
 	written(changes, asked == nil)
 	if asked != nil {
+		a.log.WithError(asked).Info("the gateway was not asked whether it applied a change")
 		return openclaw.Outcome{Changes: changes, Verdict: openclaw.Unknown, Err: asked}, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, applyLimit)

@@ -137,7 +137,7 @@ func TestAgentSetTakesTheRestOfTheLine(t *testing.T) {
 	} {
 		b, c := newClaw(t)
 		text, err := b.do(t, line)
-		if err != nil || !strings.HasPrefix(text, "Written, and valid as far as I can tell") || !strings.Contains(text, "applied by the gateway after") {
+		if err != nil || !strings.HasPrefix(text, "Written, valid as far as I can tell") || !strings.Contains(text, "applied by the gateway after") {
 			t.Errorf("%s\n%s %v", line, text, err)
 		}
 		if got := c.text(t); got != want {

@@ -154,7 +154,7 @@ func (w *written) answer(ctx context.Context, o openclaw.Outcome, after func() r
 // validity tells how thorough the check was.
 func validity(report openclaw.Report) string {
 	if report.By == openclaw.ByOwn {
-		return "and valid as far as I can tell (OpenClaw's own schema is not known here, so only names and bindings were checked)"
+		return "valid as far as I can tell without OpenClaw's schema (only top-level names, ids and bindings were checked)"
 	}
 	return "valid for OpenClaw " + report.Version
 }
