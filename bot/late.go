@@ -103,15 +103,8 @@ func (b *Bot) retryOne(ctx context.Context, u store.Undecrypted) error {
 	b.onPlain(context.WithValue(ctx, batchKey{}, brought), plain)
 	var fresh []store.Command
 	err = b.Store.InTransaction(ctx, func(ctx context.Context) error {
-		fresh = nil
-		for _, c := range brought.commands {
-			id, isNew, err := b.Store.AddCommand(ctx, c)
-			if err != nil {
-				return err
-			}
-			if c.ID, c.State = id, store.New; isNew {
-				fresh = append(fresh, c)
-			}
+		if fresh, err = b.writeDown(ctx, brought.commands); err != nil {
+			return err
 		}
 		return b.Store.ForgetUndecrypted(ctx, u.EventID)
 	})

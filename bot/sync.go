@@ -191,16 +191,8 @@ func (b *Bot) take(ctx context.Context, response *mautrix.RespSync, since string
 // commands that are to be run.
 func (b *Bot) record(ctx context.Context, brought *batch, token string) (fresh []store.Command, err error) {
 	err = b.Store.InTransaction(ctx, func(ctx context.Context) error {
-		fresh = nil
-		for _, c := range brought.commands {
-			id, isNew, err := b.Store.AddCommand(ctx, c)
-			if err != nil {
-				return err
-			}
-			if c.ID = id; isNew && c.State != store.Dropped {
-				c.State = store.New
-				fresh = append(fresh, c)
-			}
+		if fresh, err = b.writeDown(ctx, brought.commands); err != nil {
+			return err
 		}
 		for _, u := range brought.unread {
 			if err := b.Store.KeepUndecrypted(ctx, u); err != nil {
@@ -210,6 +202,21 @@ func (b *Bot) record(ctx context.Context, brought *batch, token string) (fresh [
 		return b.Store.SetSetting(ctx, syncTokenKey, token)
 	})
 	return fresh, err
+}
+
+// writeDown adds commands to the journal and returns those that are to be run.
+func (b *Bot) writeDown(ctx context.Context, commands []store.Command) (fresh []store.Command, err error) {
+	for _, c := range commands {
+		id, isNew, err := b.Store.AddCommand(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		if c.ID = id; isNew && c.State != store.Dropped {
+			c.State = store.New
+			fresh = append(fresh, c)
+		}
+	}
+	return fresh, nil
 }
 
 // dropSeen marks the commands that carry the bot's own 👀 but stand in no
