@@ -33,7 +33,7 @@ func (r *run) addAgentCommand() *cobra.Command {
 			return r.change(ctx, change{what: "addagent " + fresh.ID, edit: openclaw.AddAgent(fresh), next: reply.Doc{next}})
 		}),
 	}
-	cmd.Flags().StringVar(&fresh.Name, "name", "", "what people call it: a `text`")
+	cmd.Flags().StringVar(&fresh.Name, "name", "", "the `text` that people see as its name")
 	cmd.Flags().StringVar(&fresh.CopyOf, "copy", "", "the `agent` whose settings it gets")
 	return cmd
 }
