@@ -20,6 +20,19 @@ func (d *Deployment) Count(ctx context.Context, query string, args ...any) (n in
 	return n, nil
 }
 
+// Exec changes the program's own database, which must not run meanwhile.
+func (d *Deployment) Exec(ctx context.Context, query string, args ...any) error {
+	db, err := sql.Open("sqlite3", "file:"+filepath.Join(d.DataDir, "fraktalia.db")+"?_busy_timeout=10000")
+	if err != nil {
+		return fmt.Errorf("open the program's database: %w", err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(ctx, query, args...); err != nil {
+		return fmt.Errorf("%s: %w", query, err)
+	}
+	return nil
+}
+
 // StoredEvent is an event as the homeserver keeps it: what anybody with its
 // disk can read.
 type StoredEvent struct {
