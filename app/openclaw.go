@@ -238,6 +238,9 @@ func (a *agents) RemoveSandboxes(ctx context.Context, agent string) (removed int
 // agent's own files is kept.
 func (a *agents) Purge(agent openclaw.Agent, rest []openclaw.Agent) (string, error) {
 	home := filepath.Dir(a.path)
+	if !filepath.IsAbs(workspace(agent, home)) {
+		return "", &command.WorkspaceKept{Reason: workspace(agent, home) + " is no absolute path, so I do not know where it is"}
+	}
 	path, err := filepath.EvalSymlinks(workspace(agent, home))
 	if errors.Is(err, os.ErrNotExist) {
 		return "", &command.WorkspaceKept{Reason: "there is none at " + workspace(agent, home)}
@@ -245,14 +248,7 @@ func (a *agents) Purge(agent openclaw.Agent, rest []openclaw.Agent) (string, err
 	if err != nil {
 		return "", fmt.Errorf("find the workspace of %s: %w", agent.ID, err)
 	}
-	held := []string{home, a.path, "/"}
-	if user, err := os.UserHomeDir(); err == nil {
-		held = append(held, user)
-	}
-	for _, other := range rest {
-		held = append(held, workspace(other, home))
-	}
-	for _, keep := range held {
+	for _, keep := range a.held(rest) {
 		if real, err := filepath.EvalSymlinks(keep); err == nil {
 			keep = real
 		}
@@ -261,6 +257,27 @@ func (a *agents) Purge(agent openclaw.Agent, rest []openclaw.Agent) (string, err
 		}
 	}
 	return path, os.RemoveAll(path)
+}
+
+// held lists the folders that no workspace may contain if it is to be deleted.
+func (a *agents) held(rest []openclaw.Agent) []string {
+	home := filepath.Dir(a.path)
+	held := []string{home, a.path}
+	if user, err := os.UserHomeDir(); err == nil {
+		held = append(held, user)
+	}
+	for _, other := range rest {
+		held = append(held, workspace(other, home))
+	}
+	if settings, err := a.Load(); err == nil {
+		everybody := json5.Path{json5.Key("agents"), json5.Key("defaults")}
+		if node, err := settings.Get(everybody); err == nil {
+			if shared := (openclaw.Agent{Value: node.Value()}); shared.Text("workspace") != "" {
+				held = append(held, workspace(shared, home))
+			}
+		}
+	}
+	return held
 }
 
 // workspace is where an agent's files are: where its entry says, else where

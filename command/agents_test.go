@@ -336,6 +336,26 @@ func TestRemovalAsksAndRejectionIsTold(t *testing.T) {
 	}
 }
 
+// While the question is open, somebody else edits: what has nothing to do with
+// it stays, and what has is not overwritten.
+func TestOthersEditWhileAQuestionIsOpen(t *testing.T) {
+	b, c := newClaw(t)
+	b.desk.asked = func() { c.write(t, strings.Replace(clawText, "made by hand", "made by two hands", 1)) }
+	if text, err := b.do(t, "removeagent max"); err != nil || !strings.Contains(c.text(t), "two hands") || strings.Contains(c.text(t), "max") {
+		t.Errorf("%s %v\n%s", text, err, c.text(t))
+	}
+	c.write(t, clawText)
+	other := strings.Replace(clawText, "apiKey:", "model: 'm', apiKey:", 1)
+	b.desk.asked = func() { c.write(t, other) }
+	_, err := b.do(t, "removeagent max")
+	var problem *Problem
+	if !errors.As(err, &problem) || !strings.Contains(problem.Sentence, "Somebody else has changed") || c.text(t) != other {
+		t.Errorf("%v\n%s", err, c.text(t))
+	} else if diff := problem.Detail.Text(); !strings.Contains(diff, "model: 'm'") || strings.Contains(diff, "sk-very") {
+		t.Error(diff)
+	}
+}
+
 // Somebody else's change in between is not overwritten by taking back.
 func TestUndoRefusesWhatOthersChanged(t *testing.T) {
 	b, c := newClaw(t)

@@ -21,11 +21,17 @@ import (
 type desk struct {
 	confided []reply.Doc
 	yes      bool
+	asked    func() // what happens while a question is open; may be nil
 }
 
-func (d *desk) Update(reply.Doc)                             {}
-func (d *desk) Ask(context.Context, reply.Doc) (bool, error) { return d.yes, nil }
-func (d *desk) Attach(context.Context, reply.File) error     { return nil }
+func (d *desk) Update(reply.Doc)                         {}
+func (d *desk) Attach(context.Context, reply.File) error { return nil }
+func (d *desk) Ask(context.Context, reply.Doc) (bool, error) {
+	if d.asked != nil {
+		d.asked()
+	}
+	return d.yes, nil
+}
 func (d *desk) Cancelable(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithCancel(ctx)
 }
