@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
 
@@ -12,9 +13,15 @@ import (
 type Trust interface {
 	// Identities lists the owners and what is known of their keys.
 	Identities(ctx context.Context) ([]Identity, error)
-	// TrustIdentity takes the identity that an owner shows now as the right one.
-	TrustIdentity(ctx context.Context, userID string) error
+	// TrustIdentity takes the identity with this fingerprint, which a person
+	// has compared, as the owner's right one; ErrIdentityMoved if the account
+	// no longer shows it.
+	TrustIdentity(ctx context.Context, userID, fingerprint string) error
 }
+
+// ErrIdentityMoved says that an account shows another identity than the one
+// that was to be trusted.
+var ErrIdentityMoved = errors.New("the identity changed again")
 
 // Identity is an owner's cross-signing identity as the bot knows it.
 type Identity struct {
@@ -78,7 +85,11 @@ func takeIdentity(ctx context.Context, r *run, identity Identity, yes bool) (rep
 	if !yes {
 		return reply.Answer{}, Sorry("Not trusted; nothing was changed.")
 	}
-	if err := r.Trust.TrustIdentity(ctx, identity.User); err != nil {
+	err = r.Trust.TrustIdentity(ctx, identity.User, identity.Current)
+	if errors.Is(err, ErrIdentityMoved) {
+		return reply.Answer{}, Sorry("%s changed their identity again while you compared: nothing was trusted. Run `trust %[1]s` again.", identity.User)
+	}
+	if err != nil {
 		return reply.Answer{}, err
 	}
 	identity.Pinned = identity.Current
