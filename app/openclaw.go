@@ -2,8 +2,6 @@ package app
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -21,7 +19,6 @@ import (
 	"github.com/githabideri/fraktalia/openclaw"
 	"github.com/githabideri/fraktalia/openclaw/json5"
 	"github.com/githabideri/fraktalia/sandbox"
-	"github.com/githabideri/fraktalia/store"
 )
 
 const (
@@ -108,63 +105,6 @@ func (a *agents) Commit(ctx context.Context, plan *openclaw.Plan, written comman
 		a.guard.Own(plan.Changes())
 		return plan.Commit(context.WithoutCancel(ctx))
 	})
-}
-
-// Restore implements command.Agents.
-func (a *agents) Restore(ctx context.Context, files []store.ConfigFile, written command.Written) (openclaw.Outcome, error) {
-	var contents []contents
-	for _, f := range files {
-		c, err := readContents(f)
-		if err != nil {
-			return openclaw.Outcome{}, err
-		}
-		contents = append(contents, c)
-		a.guard.Own([]openclaw.Change{{Path: f.Path, After: c.before}})
-	}
-	return a.write(ctx, written, func() (done []openclaw.Change, err error) {
-		for i, c := range contents {
-			made, err := openclaw.Restore(context.WithoutCancel(ctx), files[i].Path, c.after, c.before)
-			if err != nil {
-				return nil, errors.Join(err, restoreAll(ctx, done))
-			}
-			done = append(done, made)
-		}
-		return done, nil
-	})
-}
-
-// restoreAll puts back what was done before something failed.
-func restoreAll(ctx context.Context, done []openclaw.Change) error {
-	for _, made := range done {
-		if _, err := openclaw.Restore(context.WithoutCancel(ctx), made.Path, made.After, made.Before); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// contents is a file now, as an edit left it, and what it held before.
-type contents struct{ after, before []byte }
-
-// readContents reads both, and holds them against the record.
-func readContents(f store.ConfigFile) (c contents, err error) {
-	if c.before, err = os.ReadFile(f.Backup); err != nil || contentHash(c.before) != f.Before {
-		return c, &command.BackupGone{Path: f.Backup}
-	}
-	now, err := openclaw.OpenFile(f.Path)
-	if err != nil {
-		return c, err
-	}
-	c.after = now.Bytes()
-	if contentHash(c.after) != f.After {
-		return c, &openclaw.ConflictError{Path: f.Path, At: "the file", Diff: openclaw.Diff(f.Path, c.before, c.after)}
-	}
-	return c, nil
-}
-
-func contentHash(content []byte) string {
-	sum := sha256.Sum256(content)
-	return hex.EncodeToString(sum[:])
 }
 
 // write asks the gateway how it stands, writes, tells that it is written, and

@@ -85,9 +85,11 @@ func (r *run) change(ctx context.Context, c change) (reply.Answer, error) {
 		}
 	}
 	made := &written{run: r, what: c.what, valid: validity(report), diff: diff}
-	outcome, err := r.Agents.Commit(ctx, plan, made.note(ctx))
+	outcome, err := made.write(ctx, configFiles(plan.Changes()), func(note Written) (openclaw.Outcome, error) {
+		return r.Agents.Commit(ctx, plan, note)
+	})
 	if err != nil {
-		return reply.Answer{}, r.configProblem(err)
+		return reply.Answer{}, err
 	}
 	return made.answer(ctx, outcome, func() reply.Doc {
 		if c.after == nil {
@@ -97,7 +99,7 @@ func (r *run) change(ctx context.Context, c change) (reply.Answer, error) {
 	})
 }
 
-// written is a change that stands in its files.
+// written is a change on its way into its files and through the gateway.
 type written struct {
 	*run
 	what    string
@@ -105,23 +107,50 @@ type written struct {
 	diff    string
 	undoes  int64 // the number of the edit that it takes back; 0 is none
 	number  int64 // its own in the history
-	unnoted error // why the history lacks it
+	unnoted error // why the history is not what it should be
 }
 
-// note writes the change into the history as soon as it is in the files, and
-// says that it is.
-func (w *written) note(ctx context.Context) Written {
-	return func(changes []openclaw.Change, asking bool) {
+// write has the history know of the change before it is made.
+func (w *written) write(ctx context.Context, files []store.ConfigFile, do func(Written) (openclaw.Outcome, error)) (o openclaw.Outcome, err error) {
+	kept := context.WithoutCancel(ctx)
+	edit := store.ConfigEdit{What: w.what, MadeBy: w.request.Sender, MadeAt: time.Now(), Undoes: w.undoes, Files: files}
+	if w.number, err = w.Records.BeginConfigEdit(kept, edit); err != nil {
+		return o, err
+	}
+	crashpoint.At("config.begun")
+	done := false
+	o, err = do(func(changes []openclaw.Change, asking bool) {
+		done = true
 		crashpoint.At("config.written")
-		edit := store.ConfigEdit{What: w.what, MadeBy: w.request.Sender, MadeAt: time.Now(), Undoes: w.undoes}
-		for _, c := range changes {
-			edit.Files = append(edit.Files, store.ConfigFile{Path: c.Path, Before: contentHash(c.Before), After: contentHash(c.After), Backup: c.Backup})
+		w.unnoted = w.Records.WroteConfigEdit(kept, w.number, configFiles(changes))
+		if w.diff == "" {
+			w.diff = joinedDiff(changes)
 		}
-		w.number, w.unnoted = w.Records.SaveConfigEdit(context.WithoutCancel(ctx), edit)
 		if asking {
 			w.talk.Update(reply.Doc{reply.P("Written, ", w.valid, ". Asking the gateway …"), diffBlock(w.diff)})
 		}
+	})
+	if err != nil && !done {
+		return o, errors.Join(w.configProblem(err), w.Records.DropConfigEdit(kept, w.number))
 	}
+	return o, w.configProblem(err)
+}
+
+func joinedDiff(changes []openclaw.Change) string {
+	var diff strings.Builder
+	for _, c := range changes {
+		diff.WriteString(c.Diff)
+	}
+	return diff.String()
+}
+
+// configFiles are changes as the record keeps them.
+func configFiles(changes []openclaw.Change) []store.ConfigFile {
+	files := make([]store.ConfigFile, len(changes))
+	for i, c := range changes {
+		files[i] = store.ConfigFile{Path: c.Path, Before: contentHash(c.Before), After: contentHash(c.After), Backup: c.Backup}
+	}
+	return files
 }
 
 // contentHash stands for a file's content in the record: the content itself
@@ -133,10 +162,8 @@ func contentHash(content []byte) string {
 
 // answer tells the end: applied, rejected and put back, or not known.
 func (w *written) answer(ctx context.Context, o openclaw.Outcome, after func() reply.Doc) (reply.Answer, error) {
-	if w.number != 0 {
-		if err := w.Records.JudgeConfigEdit(context.WithoutCancel(ctx), w.number, string(o.Verdict)); err != nil {
-			w.unnoted = err
-		}
+	if err := w.Records.JudgeConfigEdit(context.WithoutCancel(ctx), w.number, string(o.Verdict)); err != nil {
+		w.unnoted = err
 	}
 	if o.Verdict == openclaw.Rejected {
 		return reply.Answer{}, &Problem{

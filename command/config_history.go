@@ -74,6 +74,9 @@ func configHistory(ctx context.Context, r *run) (reply.Answer, error) {
 	for i, e := range edits {
 		rows[i] = editRow{e.ID, e.What, e.MadeBy, e.MadeAt, e.Verdict, e.Undone}
 		verdict := e.Verdict
+		if verdict == "begun" {
+			verdict = "interrupted"
+		}
 		if e.Undone {
 			verdict += ", taken back"
 		}
@@ -99,22 +102,17 @@ func configUndo(ctx context.Context, r *run, number int64) (reply.Answer, error)
 		return reply.Answer{}, Sorry("Change %d (%s) was put back when the gateway rejected it; nothing to do.", number, edit.What)
 	}
 	made := &written{run: r, what: fmt.Sprintf("undo of %d: %s", number, edit.What), valid: "as it was before " + edit.What, undoes: number}
-	outcome, err := r.Agents.Restore(ctx, edit.Files, made.restored(ctx))
+	var back []store.ConfigFile
+	for _, f := range edit.Files {
+		back = append(back, store.ConfigFile{Path: f.Path, Before: f.After, After: f.Before})
+	}
+	outcome, err := made.write(ctx, back, func(note Written) (openclaw.Outcome, error) {
+		return r.Agents.Restore(ctx, edit.Files, note)
+	})
 	if err != nil {
-		return reply.Answer{}, r.configProblem(err)
+		return reply.Answer{}, err
 	}
 	return made.answer(ctx, outcome, func() reply.Doc { return nil })
-}
-
-// restored notes the difference that taking back makes, and then the change.
-func (w *written) restored(ctx context.Context) Written {
-	note := w.note(ctx)
-	return func(changes []openclaw.Change, asking bool) {
-		for _, c := range changes {
-			w.diff += c.Diff
-		}
-		note(changes, asking)
-	}
 }
 
 // undo takes back the newest act of the journal that can be.

@@ -13,7 +13,11 @@ type Records interface {
 	Forwards(ctx context.Context) ([]store.Forward, error)
 	SavePerson(ctx context.Context, p store.Person) error
 	SaveBuild(ctx context.Context, b store.Build) error
-	SaveConfigEdit(ctx context.Context, e store.ConfigEdit) (id int64, err error)
+	// BeginConfigEdit records a change of OpenClaw's configuration before it is
+	// written, WroteConfigEdit when it is, DropConfigEdit that it never was.
+	BeginConfigEdit(ctx context.Context, e store.ConfigEdit) (id int64, err error)
+	WroteConfigEdit(ctx context.Context, id int64, files []store.ConfigFile) error
+	DropConfigEdit(ctx context.Context, id int64) error
 	JudgeConfigEdit(ctx context.Context, id int64, verdict string) error
 	ConfigEdits(ctx context.Context, most int) ([]store.ConfigEdit, error)
 	ConfigEdit(ctx context.Context, id int64) (e store.ConfigEdit, ok bool, err error)

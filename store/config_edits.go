@@ -15,7 +15,7 @@ type ConfigEdit struct {
 	What   string
 	MadeBy string
 	MadeAt time.Time
-	// Verdict is what the gateway made of it; "written" while that is open.
+	// Verdict is what the gateway made of it; before that "begun", then "written".
 	Verdict string
 	// Undoes is the number of the edit that this one takes back; 0 is none.
 	Undoes int64
@@ -27,12 +27,13 @@ type ConfigEdit struct {
 // SHA-256, in hex: they hold secrets, so they are kept beside the file only.
 type ConfigFile struct {
 	Path, Before, After string
-	// Backup is the file with the content before.
+	// Backup is the file with the content before; "" while the edit has only begun.
 	Backup string
 }
 
-// SaveConfigEdit records an edit, and that another one is taken back by it.
-func (s *Store) SaveConfigEdit(ctx context.Context, e ConfigEdit) (id int64, err error) {
+// BeginConfigEdit records an edit that is about to be written: killed in the
+// middle of it, the program still knows what it was doing.
+func (s *Store) BeginConfigEdit(ctx context.Context, e ConfigEdit) (id int64, err error) {
 	err = s.InTransaction(ctx, func(ctx context.Context) error {
 		result, err := s.own.Exec(ctx, "INSERT INTO fraktalia_config_edit (what, made_by, made_at, undoes) VALUES ($1, $2, $3, NULLIF($4, 0))",
 			e.What, e.MadeBy, millis(e.MadeAt), e.Undoes)
@@ -42,19 +43,50 @@ func (s *Store) SaveConfigEdit(ctx context.Context, e ConfigEdit) (id int64, err
 		if id, err = result.LastInsertId(); err != nil {
 			return err
 		}
-		for _, f := range e.Files {
-			if _, err := s.own.Exec(ctx, "INSERT INTO fraktalia_config_file (edit_id, path, before_hash, after_hash, backup) VALUES ($1, $2, $3, $4, $5)",
-				id, f.Path, f.Before, f.After, f.Backup); err != nil {
-				return err
-			}
-		}
-		_, err = s.own.Exec(ctx, "UPDATE fraktalia_config_edit SET undone=1 WHERE id=$1", e.Undoes)
-		return err
+		return s.saveConfigFiles(ctx, id, e.Files)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("record a change of the configuration: %w", err)
 	}
 	return id, nil
+}
+
+func (s *Store) saveConfigFiles(ctx context.Context, id int64, files []ConfigFile) error {
+	for _, f := range files {
+		if _, err := s.own.Exec(ctx, "INSERT INTO fraktalia_config_file (edit_id, path, before_hash, after_hash, backup) VALUES ($1, $2, $3, $4, $5)",
+			id, f.Path, f.Before, f.After, f.Backup); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// WroteConfigEdit records what was written, and that another edit is taken back
+// by it.
+func (s *Store) WroteConfigEdit(ctx context.Context, id int64, files []ConfigFile) error {
+	return s.InTransaction(ctx, func(ctx context.Context) error {
+		for _, query := range []string{
+			"DELETE FROM fraktalia_config_file WHERE edit_id=$1",
+			"UPDATE fraktalia_config_edit SET verdict='written' WHERE id=$1",
+			"UPDATE fraktalia_config_edit SET undone=1 WHERE id=(SELECT undoes FROM fraktalia_config_edit WHERE id=$1)",
+		} {
+			if _, err := s.own.Exec(ctx, query, id); err != nil {
+				return err
+			}
+		}
+		return s.saveConfigFiles(ctx, id, files)
+	})
+}
+
+// DropConfigEdit forgets an edit that was not written.
+func (s *Store) DropConfigEdit(ctx context.Context, id int64) error {
+	return s.InTransaction(ctx, func(ctx context.Context) error {
+		if _, err := s.own.Exec(ctx, "DELETE FROM fraktalia_config_file WHERE edit_id=$1", id); err != nil {
+			return err
+		}
+		_, err := s.own.Exec(ctx, "DELETE FROM fraktalia_config_edit WHERE id=$1", id)
+		return err
+	})
 }
 
 // JudgeConfigEdit records what became of an edit. Where taking something back

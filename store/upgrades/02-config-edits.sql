@@ -5,7 +5,7 @@ CREATE TABLE fraktalia_config_edit (
 	what    TEXT NOT NULL,
 	made_by TEXT NOT NULL,
 	made_at INTEGER NOT NULL,
-	verdict TEXT NOT NULL DEFAULT 'written',
+	verdict TEXT NOT NULL DEFAULT 'begun',
 	undoes  INTEGER,
 	undone  INTEGER NOT NULL DEFAULT 0
 );
