@@ -123,7 +123,16 @@ func (b *Bot) Identities(ctx context.Context) ([]command.Identity, error) {
 
 // TrustIdentity implements command.Trust. The library keeps the first key it
 // saw beside the current one and has no call to replace it.
-func (b *Bot) TrustIdentity(ctx context.Context, user string) error {
-	_, err := b.Store.DB.Exec(ctx, "UPDATE crypto_cross_signing_keys SET first_seen_key=key WHERE user_id=$1", user)
-	return err
+func (b *Bot) TrustIdentity(ctx context.Context, user, fingerprint string) error {
+	return b.Store.InTransaction(ctx, func(ctx context.Context) error {
+		published, err := b.crypto.Machine().CryptoStore.GetCrossSigningKeys(ctx, id.UserID(user))
+		if err != nil {
+			return fmt.Errorf("read the keys of %s: %w", user, err)
+		}
+		if published[id.XSUsageMaster].Key.Fingerprint() != fingerprint {
+			return command.ErrIdentityMoved
+		}
+		_, err = b.Store.DB.Exec(ctx, "UPDATE crypto_cross_signing_keys SET first_seen_key=key WHERE user_id=$1", user)
+		return err
+	})
 }

@@ -57,7 +57,7 @@ func rebuildSandbox(ctx context.Context, r *run, noCache bool) (reply.Answer, er
 	defer stop()
 	started := time.Now()
 	base, result, err := r.build(building, noCache, log)
-	attached := r.attachLog(context.WithoutCancel(ctx), log)
+	attached := r.attachLog(ctx, log)
 	if err != nil {
 		return reply.Answer{}, errors.Join(r.buildProblem(ctx, building, err), attached)
 	}
@@ -137,9 +137,15 @@ func (r *run) built(base sandbox.Base, result sandbox.BuildResult) reply.Doc {
 	return doc
 }
 
+// attachLimit is how long the log of a build may be on its way after the
+// program was told to stop.
+const attachLimit = 3 * time.Second
+
 // attachLog hands over the whole log, however the build ended. One that says
 // nothing is not sent.
 func (r *run) attachLog(ctx context.Context, log *os.File) error {
+	ctx, cancel := Outlast(ctx, attachLimit)
+	defer cancel()
 	size, err := log.Seek(0, io.SeekEnd)
 	if err != nil || size == 0 {
 		return err
