@@ -56,10 +56,13 @@ type Bot struct {
 	clicks   clicks
 	// sending serialises what is encrypted for whom: the library's limit on
 	// recipients is one value for all rooms.
-	sending sync.Mutex
+	sending turn
 	work    *worker
 	// begun is when the bot began, by the homeserver's clock.
 	begun time.Time
+	// joined is when the bot came into an admin room that was there before;
+	// what was said earlier is none of its business.
+	joined time.Time
 	// ready says that the rooms are open.
 	ready atomic.Bool
 	// keysCame wakes those who wait for room keys.
@@ -71,6 +74,7 @@ func New(options Options) *Bot {
 	b := &Bot{
 		Options:  options,
 		owners:   map[id.UserID]bool{},
+		sending:  make(turn, 1),
 		keysCame: make(chan id.SessionID, 64),
 	}
 	b.work = newWorker(b)

@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"maunium.net/go/mautrix/crypto"
@@ -24,7 +25,11 @@ func (b *Bot) listen() {
 // onEncrypted reads an encrypted event of the admin room, or of a room in
 // which an owner verifies the bot. What is said in the chat room is not read.
 func (b *Bot) onEncrypted(ctx context.Context, evt *event.Event) {
-	if evt.RoomID == b.chat || evt.Sender == b.client.UserID {
+	if evt.Sender == b.client.UserID {
+		b.noteOwn(ctx, evt)
+		return
+	}
+	if evt.RoomID == b.chat || evt.Timestamp < b.joined.UnixMilli() {
 		return
 	}
 	plain, err := b.crypto.Decrypt(ctx, evt)
@@ -37,6 +42,18 @@ func (b *Bot) onEncrypted(ctx context.Context, evt *event.Event) {
 		b.Log.WithError(err).WithField("event", evt.ID).Warn("cannot read an event")
 	default:
 		b.onPlain(ctx, plain)
+	}
+}
+
+// noteOwn sees to it that a secret of ours vanishes, also when the program was
+// killed before it could write that down.
+func (b *Bot) noteOwn(ctx context.Context, evt *event.Event) {
+	if !strings.Contains(evt.Unsigned.TransactionID, "-"+secretPart+"-") || evt.Unsigned.RedactedBecause != nil {
+		return
+	}
+	due := store.Redaction{EventID: evt.ID.String(), RoomID: evt.RoomID.String(), DueAt: time.UnixMilli(evt.Timestamp).Add(secretLifetime)}
+	if err := b.Store.PlanRedaction(ctx, due); err != nil {
+		b.Log.WithError(err).Error("cannot plan the end of a secret")
 	}
 }
 
@@ -116,10 +133,16 @@ func (b *Bot) onMember(ctx context.Context, evt *event.Event) {
 	switch {
 	case who == b.client.UserID && content.Membership == event.MembershipInvite && b.isOwner(evt.Sender):
 		b.work.after(func(ctx context.Context) { b.join(ctx, evt.RoomID) })
-	case evt.RoomID != b.admin || who == b.client.UserID || content.Membership != event.MembershipJoin:
+	case evt.RoomID != b.admin || who == b.client.UserID || content.Membership != event.MembershipJoin || wasThere(evt):
 	case b.isOwner(who):
 		b.work.after(func(ctx context.Context) { b.welcome(ctx, who) })
 	default:
 		b.work.after(func(ctx context.Context) { b.Alert(ctx, strangerNotice(who)) })
 	}
+}
+
+// wasThere tells a member who changed their name from one who came in.
+func wasThere(evt *event.Event) bool {
+	before := evt.Unsigned.PrevContent
+	return before != nil && before.Raw["membership"] == string(event.MembershipJoin)
 }

@@ -10,6 +10,8 @@ import (
 
 	"maunium.net/go/mautrix/crypto/cryptohelper"
 	"maunium.net/go/mautrix/id"
+
+	"github.com/githabideri/fraktalia/secretfile"
 )
 
 // openCrypto opens the key store and makes the device one that clients trust.
@@ -43,12 +45,12 @@ func (b *Bot) openCrypto(ctx context.Context) error {
 // made once and never again.
 func (b *Bot) pickleKey() ([]byte, error) {
 	path := b.secret("pickle-key")
-	text, err := readSecret(path)
+	text, err := secretfile.Read(path)
 	if errors.Is(err, os.ErrNotExist) {
 		key := make([]byte, 32)
 		_, _ = rand.Read(key) // never fails
 		text = base64.StdEncoding.EncodeToString(key)
-		err = writeSecret(path, text)
+		err = secretfile.Write(path, text)
 	}
 	return []byte(text), err
 }
@@ -58,14 +60,14 @@ func (b *Bot) pickleKey() ([]byte, error) {
 // that share keys with signed devices only let the bot hear nothing.
 func (b *Bot) signDevice(ctx context.Context) error {
 	machine := b.crypto.Machine()
-	key, err := readSecret(b.secret("recovery-key"))
+	key, err := secretfile.Read(b.secret("recovery-key"))
 	if err == nil {
 		return b.patiently(ctx, "fetch our keys", func() error { return machine.VerifyWithRecoveryKey(ctx, key) })
 	}
 	if !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	password, err := readSecret(b.PasswordFile)
+	password, err := secretfile.Read(b.PasswordFile)
 	if err != nil {
 		return fmt.Errorf("the bot's password is needed to publish keys: %w", err)
 	}
@@ -73,7 +75,7 @@ func (b *Bot) signDevice(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := writeSecret(b.secret("recovery-key"), key); err != nil {
+	if err := secretfile.Write(b.secret("recovery-key"), key); err != nil {
 		return err
 	}
 	if err := machine.SignOwnDevice(ctx, machine.OwnIdentity()); err != nil {

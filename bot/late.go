@@ -44,7 +44,10 @@ func (b *Bot) chaseKey(ctx context.Context, evt *event.Event) {
 	//lint:ignore SA1019 the sender's device narrows whom to ask; without it all devices are asked
 	sender, device := content.SenderKey, content.DeviceID
 	if b.crypto.WaitForSession(ctx, evt.RoomID, sender, content.SessionID, askForKeyAfter) {
-		b.keysCame <- content.SessionID
+		select {
+		case b.keysCame <- content.SessionID:
+		case <-ctx.Done():
+		}
 		return
 	}
 	b.crypto.RequestSession(ctx, evt.RoomID, sender, content.SessionID, evt.Sender, device)

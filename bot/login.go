@@ -5,14 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/id"
+
+	"github.com/githabideri/fraktalia/secretfile"
 )
 
 // session is what stays between starts; it lies in a 0600 file.
@@ -22,9 +24,13 @@ type session struct {
 	Token    string      `json:"access_token"`
 }
 
-// retries is how often a request is repeated on 429 and 5xx, after the time
-// that the server asks for. The library's default is not to repeat at all.
-const retries = 6
+const (
+	// retries is how often the library repeats a request on 429 and 5xx, after
+	// the time that the server asks for; patiently goes on from there.
+	retries = 2
+	// maxBackOff bounds its own pauses, which double.
+	maxBackOff = 5 * time.Second
+)
 
 // logIn takes up the session of the last start, or begins one.
 func (b *Bot) logIn(ctx context.Context) error {
@@ -34,6 +40,7 @@ func (b *Bot) logIn(ctx context.Context) error {
 	}
 	client.Log = zerologTo(b.Log)
 	client.DefaultHTTPRetries = retries
+	client.MaxHTTPBackoff = maxBackOff
 	client.UserAgent = "Fraktalia " + mautrix.DefaultUserAgent
 	b.client = client
 	var first sync.Once
@@ -56,7 +63,7 @@ func (b *Bot) logIn(ctx context.Context) error {
 		}
 		b.Log.Warn("the access token is not known any more; logging in again")
 	}
-	return b.freshSession(ctx, saved.DeviceID)
+	return b.freshSession(ctx)
 }
 
 // serverTime is the homeserver's clock, which also dates the events of its own
@@ -68,11 +75,15 @@ func serverTime(header http.Header) time.Time {
 	return time.Now()
 }
 
-// freshSession logs in by password, as the same device where there was one.
-func (b *Bot) freshSession(ctx context.Context, device id.DeviceID) error {
-	password, err := readSecret(b.PasswordFile)
+// freshSession logs in by password, as a new device: the server has dropped the
+// keys of the old one with its session.
+func (b *Bot) freshSession(ctx context.Context) error {
+	password, err := secretfile.Read(b.PasswordFile)
 	if err != nil {
 		return fmt.Errorf("the bot's password is needed to log in: %w", err)
+	}
+	if err := b.forgetDevice(ctx); err != nil {
+		return err
 	}
 	var answer *mautrix.RespLogin
 	err = b.patiently(ctx, "log in", func() (err error) {
@@ -80,7 +91,6 @@ func (b *Bot) freshSession(ctx context.Context, device id.DeviceID) error {
 			Type:                     mautrix.AuthTypePassword,
 			Identifier:               mautrix.UserIdentifier{Type: mautrix.IdentifierTypeUser, User: b.UserID},
 			Password:                 password,
-			DeviceID:                 device,
 			InitialDeviceDisplayName: "Fraktalia",
 			StoreCredentials:         true,
 		})
@@ -93,11 +103,29 @@ func (b *Bot) freshSession(ctx context.Context, device id.DeviceID) error {
 	if err != nil {
 		return err
 	}
-	return writeSecret(b.secret("bot-session.json"), string(text))
+	return secretfile.Write(b.secret("bot-session.json"), string(text))
+}
+
+// forgetDevice drops what belongs to the device of an earlier session. The
+// room keys that it was given stay, and so does the bot's identity.
+func (b *Bot) forgetDevice(ctx context.Context) error {
+	return b.Store.InTransaction(ctx, func(ctx context.Context) error {
+		for _, table := range []string{"crypto_account", "crypto_olm_session", "crypto_megolm_outbound_session"} {
+			var there int
+			err := b.Store.DB.QueryRow(ctx, "SELECT count(*) FROM sqlite_master WHERE type='table' AND name=$1", table).Scan(&there)
+			if err == nil && there == 1 {
+				_, err = b.Store.DB.Exec(ctx, "DELETE FROM "+table)
+			}
+			if err != nil {
+				return fmt.Errorf("forget the old device: %w", err)
+			}
+		}
+		return nil
+	})
 }
 
 func (b *Bot) savedSession() (s session, err error) {
-	text, err := readSecret(b.secret("bot-session.json"))
+	text, err := secretfile.Read(b.secret("bot-session.json"))
 	if errors.Is(err, os.ErrNotExist) {
 		return s, nil
 	}
@@ -129,28 +157,19 @@ func (b *Bot) patiently(ctx context.Context, what string, do func() error) error
 	}
 }
 
-// unreachable tells a server that is away from one that said no.
+// unreachable tells a server that is away, or asks to wait, from one that said
+// no, and from every trouble of our own.
 func unreachable(err error) bool {
-	var final refusal
-	if errors.As(err, &final) {
-		return false
-	}
 	var answer mautrix.HTTPError
 	if !errors.As(err, &answer) {
+		var network net.Error
+		return errors.As(err, &network)
+	}
+	switch {
+	case answer.Response == nil:
+		return true
+	case answer.RespError != nil && answer.RespError.ErrCode == mautrix.MLimitExceeded.ErrCode:
 		return true
 	}
-	return answer.RespError == nil && (answer.Response == nil || answer.Response.StatusCode >= 500)
-}
-
-func readSecret(path string) (string, error) {
-	text, err := os.ReadFile(path)
-	return strings.TrimSpace(string(text)), err
-}
-
-// writeSecret replaces a secret's file as a whole, mode 0600.
-func writeSecret(path, text string) error {
-	if err := os.WriteFile(path+".new", []byte(text+"\n"), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
+	return answer.Response.StatusCode >= http.StatusInternalServerError
 }

@@ -39,11 +39,11 @@ func refusalNotice(owner id.UserID, reason error) reply.Doc {
 }
 
 func oldNotice(row store.Command) reply.Doc {
-	return reply.Say("While I was away you typed ", reply.Mono("%s", row.Line), ", ", time.Since(row.SentAt).Round(time.Minute), " ago. Run it now?")
+	return reply.Say("While I was away you typed ", reply.Mono("%s", short(row.Line)), ", ", time.Since(row.SentAt).Round(time.Minute), " ago. Run it now?")
 }
 
 func interruptedNotice(row store.Command) reply.Doc {
-	return reply.Say("I was stopped while I ran ", reply.Mono("%s", row.Line), ", and I do not run it again by myself. ",
+	return reply.Say("I was stopped while I ran ", reply.Mono("%s", short(row.Line)), ", and I do not run it again by myself. ",
 		"Part of it may be done: look with ", reply.Mono("!status"), ", and say it again if it is still needed.")
 }
 
@@ -77,4 +77,13 @@ func plural(n int) string {
 		return "command stands"
 	}
 	return "commands stand"
+}
+
+// short is a line that may be quoted.
+func short(line string) string {
+	const most = 200
+	if runes := []rune(line); len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return line
 }

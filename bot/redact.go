@@ -51,8 +51,10 @@ func (b *Bot) redactOnClick(ctx context.Context, evt id.EventID) {
 
 func (b *Bot) redactNow(ctx context.Context, r store.Redaction) {
 	if err := b.redact(ctx, id.RoomID(r.RoomID), id.EventID(r.EventID)); err != nil {
-		b.Log.WithError(err).WithField("event", r.EventID).Warn("could not redact; trying again")
-		return
+		b.Log.WithError(err).WithField("event", r.EventID).Warn("could not redact")
+		if unreachable(err) || ctx.Err() != nil {
+			return
+		}
 	}
 	if err := b.Store.ForgetRedaction(ctx, r.EventID); err != nil {
 		b.Log.WithError(err).Error("cannot write what was redacted")

@@ -38,7 +38,11 @@ func (b *Bot) reportInterrupted(ctx context.Context, row store.Command) {
 
 // answerLate gives an answer that was written down but not delivered.
 func (b *Bot) answerLate(ctx context.Context, row store.Command) {
-	b.deliver(ctx, row, sentences(row.Outcome))
+	doc := sentences(row.Outcome)
+	if len(doc) == 1 && strings.Count(row.Outcome, "\n") > 1 { // a table, kept as text
+		doc = reply.Doc{reply.Code{Text: row.Outcome}}
+	}
+	b.deliver(ctx, row, doc)
 }
 
 // deliver answers and marks a row of an earlier run. The transactions are the

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/event"
@@ -35,6 +37,11 @@ func (b *Bot) openRooms(ctx context.Context) (err error) {
 	if b.admin, err = b.openRoom(ctx, adminKind, id.RoomID(b.Options.AdminRoom)); err != nil {
 		return fmt.Errorf("open the admin room: %w", err)
 	}
+	since, err := b.Store.Setting(ctx, joinedKey(adminKind))
+	if err != nil {
+		return err
+	}
+	b.joined, _ = time.Parse(time.RFC3339, since) // zero where the bot made the room
 	if b.chat, err = b.openRoom(ctx, chatKind, id.RoomID(b.Options.ChatRoom)); err != nil {
 		return fmt.Errorf("open the chat room: %w", err)
 	}
@@ -63,8 +70,7 @@ func (b *Bot) openRoom(ctx context.Context, k kind, configured id.RoomID) (room 
 // the bot made.
 func (b *Bot) findRoom(ctx context.Context, k kind, configured id.RoomID) (id.RoomID, error) {
 	if configured != "" {
-		_, err := b.client.JoinRoomByID(ctx, configured)
-		return configured, err
+		return configured, b.comeInto(ctx, k, configured)
 	}
 	saved, err := b.Store.Setting(ctx, k.purpose)
 	if err != nil || saved != "" {
@@ -84,6 +90,21 @@ func (b *Bot) findRoom(ctx context.Context, k kind, configured id.RoomID) (id.Ro
 	}
 	return "", nil
 }
+
+// comeInto joins a room that the configuration names.
+func (b *Bot) comeInto(ctx context.Context, k kind, room id.RoomID) error {
+	there, err := b.client.JoinedRooms(ctx)
+	if err != nil || slices.Contains(there.JoinedRooms, room) {
+		return err
+	}
+	if _, err := b.client.JoinRoomByID(ctx, room); err != nil {
+		return fmt.Errorf("join %s, which the configuration names (the bot must be invited): %w", room, err)
+	}
+	return b.Store.SetSetting(ctx, joinedKey(k), time.Now().Format(time.RFC3339))
+}
+
+// joinedKey names the setting of when the bot came into a room.
+func joinedKey(k kind) string { return "joined:" + k.purpose }
 
 // enterRoom learns who is in a room and whether it is encrypted before
 // anything is said in it: sending before the next sync would go out in plain.
@@ -117,7 +138,10 @@ func (b *Bot) enterRoom(ctx context.Context, room id.RoomID) error {
 func (b *Bot) inviteMissing(ctx context.Context, room id.RoomID, owner id.UserID, state mautrix.RoomStateMap) error {
 	if member, ok := state[event.StateMember][owner.String()]; ok {
 		switch member.Content.AsMember().Membership {
-		case event.MembershipJoin, event.MembershipInvite, event.MembershipBan:
+		case event.MembershipJoin:
+			b.ownerIn(ctx, room, owner)
+			return nil
+		case event.MembershipInvite, event.MembershipBan:
 			return nil
 		}
 	}
@@ -174,12 +198,17 @@ func (b *Bot) join(ctx context.Context, room id.RoomID) {
 	}
 }
 
+// ownerIn notes that an owner has logged in and come.
+func (b *Bot) ownerIn(ctx context.Context, room id.RoomID, owner id.UserID) {
+	if b.OwnerJoined != nil && (room == b.admin || b.admin == "") {
+		b.OwnerJoined(ctx, owner.String())
+	}
+}
+
 // welcome greets an owner who has joined the admin room, once: what was said
 // before could not be read by a client that had no keys yet.
 func (b *Bot) welcome(ctx context.Context, owner id.UserID) {
-	if b.OwnerJoined != nil {
-		b.OwnerJoined(ctx, owner.String())
-	}
+	b.ownerIn(ctx, b.admin, owner)
 	key := "welcomed:" + owner.String()
 	if said, err := b.Store.Setting(ctx, key); err != nil || said != "" {
 		return

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"maunium.net/go/mautrix"
-	"maunium.net/go/mautrix/crypto"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
@@ -61,8 +60,21 @@ func (b *Bot) Alert(ctx context.Context, doc reply.Doc) {
 	}
 }
 
+// mostText is the most that one message says, in bytes. An event may have 64 kB;
+// an edit carries its text twice, and encryption adds a third.
+const mostText = 20 << 10
+
+// message makes an event's content. It mentions nobody: a name in an answer
+// shall not ring anybody's telephone.
 func message(doc reply.Doc, kind event.MessageType) *event.MessageEventContent {
-	return &event.MessageEventContent{MsgType: kind, Body: doc.Text(), Format: event.FormatHTML, FormattedBody: doc.HTML()}
+	content := &event.MessageEventContent{MsgType: kind, Body: doc.Text(), Mentions: &event.Mentions{}}
+	if html := doc.HTML(); len(content.Body)+len(html) <= mostText {
+		content.Format, content.FormattedBody = event.FormatHTML, html
+	}
+	if len(content.Body) > mostText {
+		content.Body = strings.ToValidUTF8(content.Body[:mostText], "") + "\n… and more than a message holds. The same command in the shell shows all of it."
+	}
+	return content
 }
 
 // send encrypts and sends, and waits for a homeserver that is away. There is
@@ -70,6 +82,20 @@ func message(doc reply.Doc, kind event.MessageType) *event.MessageEventContent {
 func (b *Bot) send(ctx context.Context, room id.RoomID, content *event.MessageEventContent, txn string) (id.EventID, error) {
 	return b.sendSealed(ctx, room, content, txn, b.seal)
 }
+
+// turn is a lock for which one can stop waiting.
+type turn chan struct{}
+
+func (t turn) take(ctx context.Context) error {
+	select {
+	case t <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (t turn) release() { <-t }
 
 // sealer encrypts a message for a room.
 type sealer func(context.Context, id.RoomID, *event.MessageEventContent) (*event.EncryptedEventContent, error)
@@ -100,8 +126,10 @@ var errPlain = errors.New("the room is not encrypted")
 // seal encrypts for those who may read the room: in the admin room devices
 // that their owners have signed, as soon as all owners have an identity.
 func (b *Bot) seal(ctx context.Context, room id.RoomID, content *event.MessageEventContent) (*event.EncryptedEventContent, error) {
-	b.sending.Lock()
-	defer b.sending.Unlock()
+	if err := b.sending.take(ctx); err != nil {
+		return nil, err
+	}
+	defer b.sending.release()
 	trust := id.TrustStateUnset
 	if room == b.admin && b.keysOnlyForSigned(ctx) {
 		trust = id.TrustStateCrossSignedTOFU
@@ -111,8 +139,10 @@ func (b *Bot) seal(ctx context.Context, room id.RoomID, content *event.MessageEv
 
 // sealForAll encrypts for every device, with a room key of its own.
 func (b *Bot) sealForAll(ctx context.Context, room id.RoomID, content *event.MessageEventContent) (*event.EncryptedEventContent, error) {
-	b.sending.Lock()
-	defer b.sending.Unlock()
+	if err := b.sending.take(ctx); err != nil {
+		return nil, err
+	}
+	defer b.sending.release()
 	keys := b.crypto.Machine().CryptoStore
 	if err := keys.RemoveOutboundGroupSession(ctx, room); err != nil {
 		return nil, err
@@ -128,20 +158,11 @@ func (b *Bot) encrypt(ctx context.Context, room id.RoomID, content *event.Messag
 		return nil, err
 	}
 	if !encrypted {
-		return nil, refusal{errPlain}
+		return nil, errPlain
 	}
 	b.crypto.Machine().SendKeysMinTrust = trust
-	sealed, err := b.crypto.Encrypt(ctx, room, event.EventMessage, content)
-	if errors.Is(err, crypto.ErrNoGroupSession) {
-		return nil, refusal{err}
-	}
-	return sealed, err
+	return b.crypto.Encrypt(ctx, room, event.EventMessage, content)
 }
-
-// refusal is an error that does not go away by trying again.
-type refusal struct{ error }
-
-func (r refusal) Unwrap() error { return r.error }
 
 // mark puts a reaction on an event; one that is there already is fine.
 func (b *Bot) mark(ctx context.Context, room id.RoomID, evt id.EventID, key string) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"maunium.net/go/mautrix"
@@ -77,20 +78,23 @@ func onlyState(events []*event.Event) (state []*event.Event) {
 // follow reads the server's stream until ctx ends.
 func (b *Bot) follow(ctx context.Context) error {
 	wait, pause := time.Duration(0), time.Duration(0)
-	lastGood := time.Now()
+	var since time.Time // the first failure of a row; zero while all is well
 	for ctx.Err() == nil {
 		err := b.followOnce(ctx, wait)
 		switch {
 		case err == nil:
-			if away := time.Since(lastGood); pause > 0 && away > awayNotice {
-				b.Alert(ctx, awayFor(away))
+			if away := time.Since(since); !since.IsZero() && away > awayNotice {
+				b.work.after(func(ctx context.Context) { b.Alert(ctx, awayFor(away)) })
 			}
-			wait, pause, lastGood = pollFor, 0, time.Now()
+			wait, pause, since = pollFor, 0, time.Time{}
 			continue
 		case ctx.Err() != nil:
 			return nil
 		case errors.Is(err, mautrix.MUnknownToken):
 			return fmt.Errorf("the homeserver does not know our session any more: %w", err)
+		}
+		if since.IsZero() {
+			since = time.Now()
 		}
 		pause = min(max(2*pause, 500*time.Millisecond), 10*time.Second)
 		b.Log.WithError(err).Warnf("sync failed; trying again in %s", pause)
@@ -132,6 +136,10 @@ func (b *Bot) fillGaps(ctx context.Context, response *mautrix.RespSync, since st
 	var missing []*event.Event
 	for from != "" {
 		page, err := b.client.Messages(ctx, b.admin, from, since, mautrix.DirectionBackward, nil, 100)
+		if err != nil && !unreachable(err) {
+			b.Log.WithError(err).Error("the homeserver does not give what a limited timeline left out")
+			break
+		}
 		if err != nil {
 			return fmt.Errorf("fetch what a limited timeline left out: %w", err)
 		}
@@ -266,24 +274,31 @@ func (b *Bot) ranBefore(ctx context.Context, room, evt string, sent time.Time) (
 	if _, known, err := b.Store.CommandOf(ctx, evt); err != nil || known {
 		return false, err
 	}
-	seen, err := b.markedSeen(ctx, id.RoomID(room), id.EventID(evt))
+	seen, err := b.marked(ctx, id.RoomID(room), id.EventID(evt), seenMark)
+	if err != nil && !unreachable(err) {
+		// Asking again would give the same answer for ever, and what cannot
+		// be told is not run.
+		b.Log.WithError(err).WithField("event", evt).Error("not run: its marks cannot be looked at")
+		return true, nil
+	}
 	if seen {
 		b.Log.WithField("event", evt).Warn("not run: it carries our mark, so it has run before")
 	}
 	return seen, err
 }
 
-// markedSeen asks the server whether the bot has put its 👀 on an event.
-func (b *Bot) markedSeen(ctx context.Context, room id.RoomID, evt id.EventID) (bool, error) {
+// marked asks the server whether the bot has put one of keys on an event.
+func (b *Bot) marked(ctx context.Context, room id.RoomID, evt id.EventID, keys ...string) (bool, error) {
 	request := &mautrix.ReqGetRelations{RelationType: event.RelAnnotation, EventType: event.EventReaction, Limit: 50}
 	for {
 		page, err := b.client.GetRelations(ctx, room, evt, request)
 		if err != nil {
-			return false, fmt.Errorf("look for our mark on %s: %w", evt, err)
+			return false, fmt.Errorf("look for our marks on %s: %w", evt, err)
 		}
 		for _, reaction := range page.Chunk {
 			relation, _ := reaction.Content.Raw["m.relates_to"].(map[string]any)
-			if reaction.Sender == b.client.UserID && relation["key"] == seenMark {
+			key, _ := relation["key"].(string)
+			if reaction.Sender == b.client.UserID && slices.Contains(keys, key) {
 				return true, nil
 			}
 		}

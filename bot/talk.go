@@ -11,6 +11,7 @@ import (
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
+	"github.com/githabideri/fraktalia/crashpoint"
 	"github.com/githabideri/fraktalia/reply"
 	"github.com/githabideri/fraktalia/store"
 )
@@ -20,6 +21,10 @@ const (
 	editEvery = 1500 * time.Millisecond
 	// askLimit is how long a question waits for its answer.
 	askLimit = 10 * time.Minute
+	// secretPart marks the transactions of messages that are to vanish.
+	secretPart = "secret"
+	// secretLifetime is when such a message vanishes at the latest.
+	secretLifetime = 30 * time.Minute
 	// goneMark is put under a message that vanishes on a click.
 	goneMark = "🗑️"
 )
@@ -28,6 +33,7 @@ const (
 // what stands beside it. It implements command.Conversation.
 type talk struct {
 	bot  *Bot
+	ctx  context.Context // of what is shown meanwhile; a little longer than the command's
 	row  store.Command
 	room id.RoomID
 	evt  id.EventID
@@ -37,14 +43,14 @@ type talk struct {
 	changed chan struct{} // holds one: latest is newer than what is shown
 	shown   id.EventID    // the answer, once it is sent
 	shownAt time.Time
-	edits   int
+	puts    int // how often the answer was sent or edited, or that was tried
 	parts   int
-	stop    context.CancelFunc
+	stop    chan struct{} // closed: show nothing new; nil before the first Update
 	stopped chan struct{} // closed when nothing is shown any more
 }
 
-func newTalk(b *Bot, row store.Command) *talk {
-	return &talk{bot: b, row: row, room: id.RoomID(row.RoomID), evt: id.EventID(row.EventID), changed: make(chan struct{}, 1)}
+func newTalk(ctx context.Context, b *Bot, row store.Command) *talk {
+	return &talk{bot: b, ctx: ctx, row: row, room: id.RoomID(row.RoomID), evt: id.EventID(row.EventID), changed: make(chan struct{}, 1)}
 }
 
 // Update implements command.Conversation: what is newest is shown, at most
@@ -53,9 +59,8 @@ func (t *talk) Update(doc reply.Doc) {
 	t.mu.Lock()
 	t.latest = doc
 	if t.stop == nil {
-		ctx, stop := context.WithCancel(context.Background())
-		t.stop, t.stopped = stop, make(chan struct{})
-		go t.show(ctx)
+		t.stop, t.stopped = make(chan struct{}), make(chan struct{})
+		go t.show()
 	}
 	t.mu.Unlock()
 	select {
@@ -64,44 +69,53 @@ func (t *talk) Update(doc reply.Doc) {
 	}
 }
 
-// show brings the newest text into the room until its ctx ends.
-func (t *talk) show(ctx context.Context) {
+// show brings the newest text into the room until it is told to stop. What is
+// on its way then is not cut off: nobody would know whether it arrived.
+func (t *talk) show() {
 	defer close(t.stopped)
 	for {
 		select {
-		case <-ctx.Done():
+		case <-t.stop:
 			return
 		case <-t.changed:
 		}
 		t.mu.Lock()
 		doc := t.latest
 		t.mu.Unlock()
-		if err := t.put(ctx, doc); err != nil && ctx.Err() == nil {
+		if err := t.put(t.ctx, doc); err != nil && t.ctx.Err() == nil {
 			t.bot.logRow(t.row).WithError(err).Warn("could not show how it goes")
 		}
 		select {
-		case <-ctx.Done():
+		case <-t.stop:
 			return
 		case <-time.After(editEvery):
 		}
 	}
 }
 
-// put sends the answer, or edits it.
+// put sends the answer, or edits it. Where an earlier try failed the server may
+// have taken it all the same, and gives that event again for its transaction:
+// then an edit brings the newest text.
 func (t *talk) put(ctx context.Context, doc reply.Doc) error {
 	t.mu.Lock()
-	shown, edits := t.shown, t.edits
-	t.edits++
+	shown, puts := t.shown, t.puts
+	t.puts++
 	t.shownAt = time.Now()
 	t.mu.Unlock()
-	if shown != "" {
-		return t.bot.edit(ctx, t.room, shown, doc, transaction(t.evt, fmt.Sprintf("edit-%d", edits)))
+	if shown == "" {
+		sent, err := t.bot.reply(ctx, t.room, t.evt, doc, transaction(t.evt, "answer"))
+		if err != nil {
+			return err
+		}
+		t.mu.Lock()
+		t.shown = sent
+		t.mu.Unlock()
+		if puts == 0 {
+			return nil
+		}
+		shown = sent
 	}
-	sent, err := t.bot.reply(ctx, t.room, t.evt, doc, transaction(t.evt, "answer"))
-	t.mu.Lock()
-	t.shown = sent
-	t.mu.Unlock()
-	return err
+	return t.bot.edit(ctx, t.room, shown, doc, transaction(t.evt, fmt.Sprintf("edit-%d", puts)))
 }
 
 // end shows the final answer. A Doc without blocks leaves what is there: the
@@ -111,8 +125,12 @@ func (t *talk) end(ctx context.Context, doc reply.Doc) error {
 	stop, stopped := t.stop, t.stopped
 	t.mu.Unlock()
 	if stop != nil {
-		stop()
-		<-stopped
+		close(stop)
+		select {
+		case <-stopped:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	if len(doc) == 0 {
 		return nil
@@ -168,7 +186,7 @@ func otherMark(key string) string {
 // long as there is something to stop.
 func (t *talk) Cancelable(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
-	go t.offerCancel(ctx, cancel)
+	t.bot.work.after(func(context.Context) { t.offerCancel(ctx, cancel) })
 	return ctx, cancel
 }
 
@@ -211,10 +229,11 @@ func (t *talk) awaitShown(ctx context.Context) id.EventID {
 // Confide implements command.Conversation. It plans the message's end as soon
 // as it stands in the room.
 func (t *talk) Confide(ctx context.Context, doc reply.Doc, lifetime time.Duration) error {
-	sent, err := t.bot.reply(ctx, t.room, t.evt, doc, t.part("secret"))
+	sent, err := t.bot.reply(ctx, t.room, t.evt, doc, t.part(secretPart))
 	if err != nil {
 		return err
 	}
+	crashpoint.At("card.sent")
 	due := store.Redaction{EventID: sent.String(), RoomID: t.row.RoomID, DueAt: time.Now().Add(lifetime)}
 	if err := t.bot.Store.PlanRedaction(ctx, due); err != nil {
 		return err

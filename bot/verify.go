@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/crypto/verificationhelper"
@@ -13,7 +14,7 @@ import (
 
 // openVerification lets owners verify the bot by emoji.
 func (b *Bot) openVerification(ctx context.Context) error {
-	b.verifier = verificationhelper.NewVerificationHelper(b.client, b.crypto.Machine(), nil, &verification{b}, false, false, true)
+	b.verifier = verificationhelper.NewVerificationHelper(b.client, b.crypto.Machine(), nil, &verification{bot: b, partner: map[id.VerificationTransactionID]partner{}}, false, false, true)
 	return b.verifier.Init(ctx)
 }
 
@@ -66,15 +67,29 @@ func (b *Bot) steer(evt *event.Event) bool {
 }
 
 // verification takes the library's callbacks. The bot's own yes is given
-// without a look at the emoji, and is worth as much: it makes no device of an
-// owner more trusted than before (see checkDevice), while the owner's client
-// learns that it talks to this very bot when its emoji are those in the log.
-type verification struct{ bot *Bot }
+// without a look at the emoji, and is worth as much: it goes to devices only
+// that may command already, and makes none of them more trusted than before,
+// while the owner's client learns that it talks to this very bot when its
+// emoji are those in the log.
+type verification struct {
+	bot *Bot
+
+	mu      sync.Mutex
+	partner map[id.VerificationTransactionID]partner
+}
+
+type partner struct {
+	user   id.UserID
+	device id.DeviceID
+}
 
 func (v *verification) VerificationRequested(ctx context.Context, txn id.VerificationTransactionID, from id.UserID, device id.DeviceID) {
 	if !v.bot.isOwner(from) {
 		return
 	}
+	v.mu.Lock()
+	v.partner[txn] = partner{from, device}
+	v.mu.Unlock()
 	v.bot.work.after(func(ctx context.Context) {
 		if err := v.bot.verifier.AcceptVerification(ctx, txn); err != nil {
 			v.bot.Log.WithError(err).Warn("could not take part in a verification")
@@ -85,12 +100,25 @@ func (v *verification) VerificationRequested(ctx context.Context, txn id.Verific
 func (v *verification) VerificationReady(context.Context, id.VerificationTransactionID, id.DeviceID, bool, bool, *verificationhelper.QRCode) {
 }
 
-func (v *verification) VerificationCancelled(_ context.Context, _ id.VerificationTransactionID, code event.VerificationCancelCode, reason string) {
+func (v *verification) VerificationCancelled(_ context.Context, txn id.VerificationTransactionID, code event.VerificationCancelCode, reason string) {
 	v.bot.Log.WithField("code", code).Infof("verification cancelled: %s", reason)
+	v.take(txn)
 }
 
-func (v *verification) VerificationDone(context.Context, id.VerificationTransactionID, event.VerificationMethod) {
+// VerificationDone takes back what the library has stored: a device counts by
+// its owner's signature and by nothing else.
+func (v *verification) VerificationDone(ctx context.Context, txn id.VerificationTransactionID, _ event.VerificationMethod) {
 	v.bot.Log.Info("verified by an owner")
+	with := v.take(txn)
+	keys := v.bot.crypto.Machine().CryptoStore
+	device, err := keys.GetDevice(ctx, with.user, with.device)
+	if err == nil && device != nil {
+		device.Trust = id.TrustStateUnset
+		err = keys.PutDevice(ctx, with.user, device)
+	}
+	if err != nil {
+		v.bot.Log.WithError(err).Error("a verified device keeps a trust of its own")
+	}
 }
 
 // ShowSAS writes the emoji to the log, where the owner compares them: not to
@@ -101,9 +129,34 @@ func (v *verification) ShowSAS(ctx context.Context, txn id.VerificationTransacti
 		shown[i] = string(emojis[i]) + " " + names[i]
 	}
 	v.bot.Log.Infof("verification: the emoji are %s", strings.Join(shown, ", "))
-	v.bot.work.after(func(ctx context.Context) {
-		if err := v.bot.verifier.ConfirmSAS(ctx, txn); err != nil {
-			v.bot.Log.WithError(err).Warn("could not confirm a verification")
-		}
-	})
+	v.bot.work.after(func(ctx context.Context) { v.confirm(ctx, txn) })
+}
+
+// confirm says yes to a device that may command, and ends the verification
+// with any other.
+func (v *verification) confirm(ctx context.Context, txn id.VerificationTransactionID) {
+	v.mu.Lock()
+	with := v.partner[txn]
+	v.mu.Unlock()
+	device, err := v.bot.crypto.Machine().GetOrFetchDevice(ctx, with.user, with.device)
+	if err == nil {
+		err = v.bot.checkDevice(ctx, with.user, device)
+	}
+	if err != nil {
+		v.bot.Log.WithError(err).Warn("verification refused")
+		err = v.bot.verifier.CancelVerification(ctx, txn, event.VerificationCancelCodeKeyMismatch, "sign this device with your own identity first")
+	} else {
+		err = v.bot.verifier.ConfirmSAS(ctx, txn)
+	}
+	if err != nil {
+		v.bot.Log.WithError(err).Warn("could not confirm a verification")
+	}
+}
+
+func (v *verification) take(txn id.VerificationTransactionID) partner {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	with := v.partner[txn]
+	delete(v.partner, txn)
+	return with
 }

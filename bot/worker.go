@@ -54,7 +54,7 @@ func (w *worker) start(ctx context.Context, commands *command.Commands) error {
 	w.ctx, w.commands = ctx, commands
 	w.mu.Unlock()
 	for _, row := range open {
-		w.resume(row)
+		w.resume(ctx, row)
 	}
 	return nil
 }
@@ -63,17 +63,36 @@ func (w *worker) start(ctx context.Context, commands *command.Commands) error {
 func (w *worker) wait() { w.tasks.Wait() }
 
 // resume takes up a row of an earlier run of the program.
-func (w *worker) resume(row store.Command) {
+func (w *worker) resume(ctx context.Context, row store.Command) {
 	switch {
 	case !fromRoom(row):
 		w.after(func(ctx context.Context) { w.bot.giveUp(ctx, row) })
 	case row.State == store.New:
-		w.queue(row)
+		w.requeue(ctx, row)
 	case row.State == store.Running:
 		w.after(func(ctx context.Context) { w.bot.reportInterrupted(ctx, row) })
 	default:
 		w.after(func(ctx context.Context) { w.bot.answerLate(ctx, row) })
 	}
+}
+
+// requeue takes up a row that was not begun, unless its marks say otherwise:
+// then the database is a copy from the moment before.
+func (w *worker) requeue(ctx context.Context, row store.Command) {
+	ended := false
+	err := w.bot.patiently(ctx, "look for marks", func() (err error) {
+		ended, err = w.bot.marked(ctx, id.RoomID(row.RoomID), id.EventID(row.EventID), doneMark, failedMark)
+		return err
+	})
+	if err != nil && ctx.Err() != nil {
+		return
+	}
+	if err != nil || ended {
+		w.bot.logRow(row).WithError(err).Warn("not run: it has run before, or nobody can tell")
+		w.bot.giveUp(ctx, row)
+		return
+	}
+	w.queue(row)
 }
 
 // take queues fresh rows.
@@ -131,6 +150,10 @@ func (w *worker) drain(ctx context.Context, lane string) {
 }
 
 func (w *worker) atOnce(ctx context.Context, row store.Command) {
+	if time.Since(row.SentAt) > oldAfter { // it may wait for an answer: not in one of the few places
+		w.perform(ctx, row, true)
+		return
+	}
 	select {
 	case w.quick <- struct{}{}:
 		defer func() { <-w.quick }()
@@ -143,7 +166,15 @@ func (w *worker) atOnce(ctx context.Context, row store.Command) {
 // anything is changed: it is what tells a restored database that the command
 // has run. What only reads is answered first, and marked after.
 func (w *worker) perform(ctx context.Context, row store.Command, quick bool) {
-	if ctx.Err() != nil || (time.Since(row.SentAt) > oldAfter && !w.stillWanted(ctx, row)) {
+	longer, cancel := command.Outlast(ctx, stopLimit)
+	defer cancel()
+	talk := newTalk(longer, w.bot, row)
+	if w.bot.role(row.Sender) == command.Nobody {
+		w.bot.logRow(row).Info("not obeyed: the sender is no owner any more")
+		w.bot.giveUp(ctx, row)
+		return
+	}
+	if ctx.Err() != nil || (time.Since(row.SentAt) > oldAfter && !w.stillWanted(ctx, talk)) {
 		return
 	}
 	room, evt := id.RoomID(row.RoomID), id.EventID(row.EventID)
@@ -159,18 +190,16 @@ func (w *worker) perform(ctx context.Context, row store.Command, quick bool) {
 		return
 	}
 	crashpoint.At("journal.begun")
-	talk := newTalk(w.bot, row)
 	answer, err := w.do(ctx, row, talk)
 	crashpoint.At("command.done")
-	w.finish(context.WithoutCancel(ctx), row, talk, answer, err)
+	w.finish(longer, talk, answer, err)
 }
 
 // finish writes the outcome before it shows it: killed in between, the answer
-// is given after the restart.
-func (w *worker) finish(ctx context.Context, row store.Command, talk *talk, answer reply.Answer, err error) {
-	ctx, cancel := context.WithTimeout(ctx, stopLimit)
-	defer cancel()
-	doc, mark, state := answer.Doc, doneMark, store.Done
+// is given after the restart. While the program runs it waits for a homeserver
+// that is away as long as that takes.
+func (w *worker) finish(ctx context.Context, talk *talk, answer reply.Answer, err error) {
+	row, doc, mark, state := talk.row, answer.Doc, doneMark, store.Done
 	if err != nil {
 		doc, mark, state = w.bot.worded(row, err), failedMark, store.Failed
 	}
@@ -178,16 +207,16 @@ func (w *worker) finish(ctx context.Context, row store.Command, talk *talk, answ
 		w.bot.logRow(row).WithError(err).Error("cannot write the journal")
 	}
 	crashpoint.At("journal.ended")
-	if talk.end(ctx, doc) != nil {
-		return // not delivered: given after the restart
+	if err := talk.end(ctx, doc); err != nil {
+		if ctx.Err() != nil {
+			return // not delivered: given after the restart
+		}
+		w.bot.logRow(row).WithError(err).Error("the homeserver refused the answer")
 	}
-	if w.bot.mark(ctx, id.RoomID(row.RoomID), id.EventID(row.EventID), seenMark) != nil ||
-		w.bot.mark(ctx, id.RoomID(row.RoomID), id.EventID(row.EventID), mark) != nil {
+	if w.bot.mark(ctx, talk.room, talk.evt, seenMark) != nil || w.bot.mark(ctx, talk.room, talk.evt, mark) != nil {
 		return
 	}
-	if err := w.bot.Store.AnsweredCommand(ctx, row.ID); err != nil {
-		w.bot.logRow(row).WithError(err).Error("cannot write the journal")
-	}
+	w.bot.answered(ctx, row)
 }
 
 // do runs the command behind a row; a panic is an internal error of this
@@ -207,9 +236,8 @@ func (w *worker) do(ctx context.Context, row store.Command, talk *talk) (answer 
 }
 
 // stillWanted asks about a command that waited too long to be run unasked.
-func (w *worker) stillWanted(ctx context.Context, row store.Command) bool {
-	talk := newTalk(w.bot, row)
-	yes, err := talk.Ask(ctx, oldNotice(row))
+func (w *worker) stillWanted(ctx context.Context, talk *talk) bool {
+	yes, err := talk.Ask(ctx, oldNotice(talk.row))
 	if ctx.Err() != nil {
 		return false // stopping: asked again after the restart
 	}
@@ -217,9 +245,9 @@ func (w *worker) stillWanted(ctx context.Context, row store.Command) bool {
 		return true
 	}
 	if err != nil {
-		w.bot.logRow(row).WithError(err).Warn("cannot ask about an old command")
+		w.bot.logRow(talk.row).WithError(err).Warn("cannot ask about an old command")
 	}
-	w.finish(ctx, row, talk, reply.Answer{}, &command.Problem{Sentence: "Not run: it had waited too long."})
+	w.finish(ctx, talk, reply.Answer{}, &command.Problem{Sentence: "Not run: it had waited too long."})
 	return false
 }
 

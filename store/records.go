@@ -82,10 +82,11 @@ type Redaction struct {
 	DueAt   time.Time
 }
 
-// PlanRedaction remembers that a message shall vanish at its time.
+// PlanRedaction remembers that a message shall vanish at its time; what is
+// planned already stays as it is.
 func (s *Store) PlanRedaction(ctx context.Context, r Redaction) error {
 	_, err := s.own.Exec(ctx, `INSERT INTO fraktalia_redaction (event_id, room_id, due_at) VALUES ($1, $2, $3)
-		ON CONFLICT (event_id) DO UPDATE SET due_at=excluded.due_at`, r.EventID, r.RoomID, millis(r.DueAt))
+		ON CONFLICT (event_id) DO NOTHING`, r.EventID, r.RoomID, millis(r.DueAt))
 	return err
 }
 
