@@ -115,6 +115,9 @@ func (a *agents) write(ctx context.Context, written command.Written, do func() (
 	if asked == nil {
 		before, asked = a.gateway.State(ctx)
 	}
+	if asked == nil && !a.runsWith(before.Path) {
+		asked = &command.OtherFile{Path: before.Path}
+	}
 	changes, err := do()
 	if err != nil {
 		return openclaw.Outcome{}, err
@@ -130,6 +133,16 @@ func (a *agents) write(ctx context.Context, written command.Written, do func() (
 	outcome, err := a.gateway.Follow(ctx, before, asked, changes)
 	a.guard.Own(outcome.PutBack)
 	return outcome, err
+}
+
+// runsWith says whether a gateway that runs with a file runs with ours.
+func (a *agents) runsWith(path string) bool {
+	theirs, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return path == "" // a version that does not tell
+	}
+	ours, err := filepath.EvalSymlinks(a.path)
+	return err == nil && theirs == ours
 }
 
 // Sandboxes implements command.Agents.

@@ -41,6 +41,11 @@ type BackupGone struct{ Path string }
 
 func (e *BackupGone) Error() string { return "the backup " + e.Path + " is gone or has been changed" }
 
+// OtherFile says that the gateway runs with another file than ours.
+type OtherFile struct{ Path string }
+
+func (e *OtherFile) Error() string { return "the gateway runs with " + e.Path }
+
 // change is a command's change of the configuration.
 type change struct {
 	// what names it in the history.
@@ -191,7 +196,10 @@ func gatewayText(o openclaw.Outcome) string {
 	var down *openclaw.GatewayDownError
 	var status *openclaw.GatewayStatusError
 	var far *openclaw.NotLoopbackError
+	var other *OtherFile
 	switch {
+	case errors.As(o.Err, &other):
+		return "but the gateway at openclaw.gateway runs with another file, " + other.Path + ", so this does nothing there"
 	case o.Verdict == openclaw.Applied:
 		return fmt.Sprintf("applied by the gateway after %.1f s", o.Took.Seconds())
 	case errors.As(o.Err, &down):

@@ -44,4 +44,12 @@ func TestRealGatewayAppliesWhatIsTyped(t *testing.T) {
 		}
 	}
 	wantClaw(t, path, whole)
+	t.Run("a gateway that runs with another file", func(t *testing.T) {
+		must(t, s.Process.Stop(within(t)))
+		must(t, s.SetConfig(path, clawFile(t, s.DataDir, whole)))
+		s.start(t, gateway.Env())
+		if out := say(t, s.admin, "!agent mox set name Moxie"); !out.OK || !strings.Contains(out.Body, "runs with another file, "+path) {
+			t.Errorf("ok=%v\n%s", out.OK, out.Body)
+		}
+	})
 }

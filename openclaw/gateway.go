@@ -75,6 +75,7 @@ func NewGateway(address string, token func() (string, error), client *http.Clien
 
 // State is what the gateway says of its configuration.
 type State struct {
+	Path     string  `json:"path"`               // of the file that it runs with
 	Content  string  `json:"hash"`               // stands for the file's content as the gateway read it last
 	Valid    bool    `json:"valid"`              // whether it takes that content
 	Revision string  `json:"configRevisionHash"` // of the settings in it; empty while it is not valid
@@ -158,28 +159,12 @@ type Outcome struct {
 // Commit writes a plan and asks the gateway, until ctx ends, whether it has applied it. If the gateway rejects it, the
 // files are put back. The error is one of writing or putting back; a gateway that is down is no error, but a verdict.
 func (g *Gateway) Commit(ctx context.Context, plan *Plan) (Outcome, error) {
-	before, errBefore := g.State(ctx)
+	before, asked := g.State(ctx)
 	changes, err := plan.Commit(context.WithoutCancel(ctx))
 	if err != nil {
 		return Outcome{}, err
 	}
-	outcome := Outcome{Changes: changes, Verdict: Unknown, Err: errBefore}
-	if errBefore != nil || len(changes) == 0 {
-		return outcome, nil
-	}
-	start := time.Now()
-	state, err := g.await(ctx, before.Content)
-	outcome.Took, outcome.Err = time.Since(start), err
-	switch {
-	case err != nil:
-		return outcome, nil
-	case state.Valid:
-		outcome.Verdict = Applied
-		return outcome, nil
-	}
-	outcome.Verdict, outcome.Issues = Rejected, state.Issues
-	outcome.PutBack, err = putBack(ctx, changes)
-	return outcome, err
+	return g.Follow(ctx, before, asked, changes)
 }
 
 func putBack(ctx context.Context, changes []Change) ([]Change, error) {
