@@ -83,8 +83,6 @@ type Settings struct {
 	// Hosts are names of this machine by which people reach forwarded ports,
 	// beside its addresses; may be none.
 	Hosts func(context.Context) []string
-	// Bot is the bot's own account.
-	Bot string
 	// CardLifetime is how long a joining card stays in a room.
 	CardLifetime time.Duration
 }

@@ -19,12 +19,17 @@ import (
 
 // desk is a Conversation that remembers what was said.
 type desk struct {
+	updates  chan reply.Doc // may be nil
 	confided []reply.Doc
 	yes      bool
 	asked    func() // what happens while a question is open; may be nil
 }
 
-func (d *desk) Update(reply.Doc)                         {}
+func (d *desk) Update(doc reply.Doc) {
+	if d.updates != nil {
+		d.updates <- doc
+	}
+}
 func (d *desk) Attach(context.Context, reply.File) error { return nil }
 func (d *desk) Ask(context.Context, reply.Doc) (bool, error) {
 	if d.asked != nil {
@@ -35,22 +40,30 @@ func (d *desk) Ask(context.Context, reply.Doc) (bool, error) {
 func (d *desk) Cancelable(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithCancel(ctx)
 }
-func (d *desk) Confide(_ context.Context, doc reply.Doc, _ time.Duration) error {
+func (d *desk) Confide(ctx context.Context, doc reply.Doc, _ time.Duration) error {
 	d.confided = append(d.confided, doc)
-	return nil
+	return ctx.Err()
 }
 
-// town is a homeserver of a map.
+// town is a homeserver of a map; "boom" breaks it, and nobody can invite "shy".
 type town map[string]bool
 
 func (t town) Register(_ context.Context, account homeserver.Account) (string, error) {
+	if account.Localpart == "boom" {
+		panic("boom")
+	}
 	if t[account.Localpart] {
 		return "", homeserver.ErrUserExists{Localpart: account.Localpart}
 	}
 	t[account.Localpart] = true
 	return "@" + account.Localpart + ":test", nil
 }
-func (t town) InviteToChat(context.Context, string) error { return nil }
+func (t town) InviteToChat(ctx context.Context, userID string) error {
+	if userID == "@shy:test" {
+		return errors.New("no room")
+	}
+	return ctx.Err()
+}
 
 // gateForwards lets a test hold ports as another program would.
 type gateForwards struct {
@@ -82,6 +95,13 @@ func newBench(t *testing.T) *bench {
 	}
 	t.Cleanup(func() { records.Close() })
 	b := &bench{records: records, desk: &desk{yes: true}, forwards: gateForwards{forwarder.New(forwarder.Options{}), map[int]string{}}}
+	t.Cleanup(func() {
+		for _, status := range b.forwards.List() {
+			if err := b.forwards.Close(status.Port); err != nil {
+				t.Error(err)
+			}
+		}
+	})
 	b.commands = New(Services{
 		Forwards: b.forwards, People: town{"bob": true}, Records: records,
 		Health: []Check{{"sun", func(context.Context) Finding { return Finding{Mark: NotWell, Fact: "it sets", Todo: "wait"} }}},
@@ -89,6 +109,14 @@ func newBench(t *testing.T) *bench {
 			Address: func(context.Context) string { return "http://home" }, Hosts: func(context.Context) []string { return nil }},
 	})
 	return b
+}
+
+// specs are the open forwards as they were asked for.
+func (b *bench) specs() (list []forwarder.Spec) {
+	for _, status := range b.forwards.List() {
+		list = append(list, status.Spec)
+	}
+	return list
 }
 
 // do runs a line as an owner in the room and returns what people read.
@@ -147,25 +175,6 @@ func TestMistakesGetOnePlainSentence(t *testing.T) {
 	}
 }
 
-// A range opens whole or not at all.
-func TestForwardRangeIsAllOrNothing(t *testing.T) {
-	b := newBench(t)
-	b.forwards.held[39012] = "vim"
-	if _, err := b.do(t, "forward 39010-39013"); err == nil {
-		t.Fatal("opened a range with a port that is taken")
-	}
-	if open := b.forwards.List(); len(open) != 0 {
-		t.Errorf("left %+v", open)
-	}
-	text, err := b.do(t, "forward 39020-39021 39020")
-	if err != nil || strings.Count(text, "is open") != 2 {
-		t.Errorf("%q %v", text, err)
-	}
-	if text, err = b.do(t, "unforward all"); err != nil || text != "Ports 39020 39021 are closed." {
-		t.Errorf("%q %v", text, err)
-	}
-}
-
 func TestJoiningCardIsConfidedAndNotAnswered(t *testing.T) {
 	b := newBench(t)
 	text, err := b.do(t, "adduser carol")
@@ -192,6 +201,34 @@ func TestStatusSaysWhatToDo(t *testing.T) {
 	}
 	if text, err = b.do(t, "status --json"); err != nil || !strings.Contains(text, `"mark": "failed"`) {
 		t.Errorf("%s %v", text, err)
+	}
+}
+
+// Once the account is made its password is shown, whatever else fails.
+func TestJoiningCardIsShownWhateverFails(t *testing.T) {
+	b := newBench(t)
+	_, err := b.do(t, "adduser shy")
+	if len(b.desk.confided) != 1 || err == nil || !strings.Contains(err.Error(), "Invite it by hand.") {
+		t.Errorf("%d cards, %v", len(b.desk.confided), err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err = b.commands.Do(ctx, Request{Args: []string{"adduser", "dora"}, Sender: "@o:test", Role: Owner}, b.desk)
+	if _, known, _ := b.records.PersonOf(context.Background(), "@dora:test"); err != nil || !known || len(b.desk.confided) != 2 {
+		t.Errorf("stopped after the registration: %v, known %v, %d cards", err, known, len(b.desk.confided))
+	}
+}
+
+// A command that breaks is an internal error of its own, and its lane goes on.
+func TestPanicIsAnErrorOfOneCommand(t *testing.T) {
+	b := newBench(t)
+	_, err := b.do(t, "adduser boom")
+	var problem *Problem
+	if err == nil || errors.As(err, &problem) || !strings.Contains(err.Error(), "panic: boom") {
+		t.Errorf("gave %v", err)
+	}
+	if _, err := b.do(t, "adduser carol"); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -124,13 +124,7 @@ func undo(ctx context.Context, r *run, _ []string) (reply.Answer, error) {
 	if !ok {
 		return reply.Answer{}, Sorry("There is nothing that I could take back.")
 	}
-	args, err := Split(row.Undo)
-	if err != nil {
-		return reply.Answer{}, err
-	}
-	request := r.request
-	request.Args, request.Line = args, row.Undo
-	answer, err := (&run{Services: r.Services, shared: r.shared, request: request, talk: r.talk}).execute(ctx)
+	answer, err := r.takeBack(ctx, row.Undo)
 	if err != nil {
 		return reply.Answer{}, err
 	}

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/docker/go-units"
 	"github.com/spf13/cobra"
 
 	"github.com/githabideri/fraktalia/crashpoint"
@@ -24,9 +24,6 @@ type Forwards interface {
 	List() []forwarder.Status
 	Probe(ctx context.Context, port int) (way string, err error)
 }
-
-// probeWait is how long an answer waits to tell whether a service answers.
-const probeWait = 800 * time.Millisecond
 
 func (r *run) forwardFamily() []*cobra.Command {
 	var spec forwarder.Spec
@@ -65,25 +62,25 @@ func (r *run) forwardFamily() []*cobra.Command {
 }
 
 func forward(ctx context.Context, r *run, args []string, spec forwarder.Spec) (reply.Answer, error) {
-	ports, err := r.ports(args)
+	list, err := r.ports(args, r.forwardable)
 	if err != nil {
 		return reply.Answer{}, err
 	}
-	if spec.To < 0 || spec.To > 65535 || (spec.To != 0 && len(ports) > 1) {
+	if spec.To < 0 || spec.To > 65535 || (spec.To != 0 && len(list) > 1) {
 		return reply.Answer{}, Sorry("--to takes one port between 1 and 65535, for one forward.")
 	}
 	var opened []int
-	for _, port := range ports {
+	for _, port := range list {
 		spec.Port = port
 		if err := r.openForward(ctx, spec); err != nil {
 			for _, done := range opened {
-				err = errors.Join(err, r.closeForward(ctx, done))
+				err = errors.Join(err, r.closeForward(context.WithoutCancel(ctx), done))
 			}
 			return reply.Answer{}, err
 		}
 		opened = append(opened, port)
 	}
-	return r.opened(ctx, opened)
+	return r.opened(ctx, opened), nil
 }
 
 // openForward remembers a forward before it opens it: killed in between, the
@@ -91,7 +88,7 @@ func forward(ctx context.Context, r *run, args []string, spec forwarder.Spec) (r
 func (r *run) openForward(ctx context.Context, spec forwarder.Spec) error {
 	for _, status := range r.Forwards.List() {
 		if status.Port == spec.Port {
-			return Sorry("Port %d is forwarded already. %sforwards lists what is open.", spec.Port, prompt(r.request))
+			return r.alreadyForwarded(nil, spec.Port)
 		}
 	}
 	record := store.Forward{Port: spec.Port, Target: spec.To, Agent: spec.Agent, CreatedBy: r.request.Sender, CreatedAt: time.Now()}
@@ -100,10 +97,18 @@ func (r *run) openForward(ctx context.Context, spec forwarder.Spec) error {
 	}
 	crashpoint.At("forward.saved")
 	err := r.Forwards.Open(spec)
-	if err == nil {
+	var already *forwarder.AlreadyError
+	switch {
+	case err == nil:
 		return nil
+	case errors.As(err, &already):
+		return r.alreadyForwarded(err, spec.Port) // the record is of that one, too
 	}
 	return errors.Join(forwardProblem(err), r.Records.DeleteForward(context.WithoutCancel(ctx), spec.Port))
+}
+
+func (r *run) alreadyForwarded(cause error, port int) error {
+	return Because(cause, "Port %d is forwarded already. %sforwards lists what is open.", port, prompt(r.request))
 }
 
 func forwardProblem(err error) error {
@@ -117,79 +122,90 @@ func forwardProblem(err error) error {
 	return Because(err, "Port %d is taken by %s. Choose another port, or stop that program.", held.Addr.Port(), held.Holder)
 }
 
-// opened tells where the new forwards are reached and what is behind them.
-func (r *run) opened(ctx context.Context, ports []int) (reply.Answer, error) {
-	var lines []reply.Line
-	var rows []forwardRow
-	for _, status := range r.Forwards.List() {
-		for _, port := range ports {
-			if status.Port != port {
-				continue
-			}
-			row := r.row(ctx, status)
-			rows = append(rows, row)
-			lines = append(lines, reply.Line{"Port ", reply.Bold("%d", port), " is open at ", r.links(ctx, status), ". ", row.Behind})
-		}
-	}
-	doc := reply.Doc{reply.Lines{Items: lines}}
-	if len(lines) == 1 {
-		doc = reply.Doc{reply.P(lines[0]...)}
-	}
-	return reply.Answer{Doc: doc, Data: rows, Undo: "unforward " + join(ports)}, nil
-}
-
-func join(ports []int) string {
-	words := make([]string, len(ports))
-	for i, port := range ports {
-		words[i] = strconv.Itoa(port)
-	}
-	return strings.Join(words, " ")
-}
-
-// links are the addresses at which people reach a port.
-func (r *run) links(ctx context.Context, s forwarder.Status) reply.Line {
-	hosts := r.Settings.Hosts(ctx)
-	for _, listening := range s.Listening {
-		if addr := listening.Addr(); addr.Is4() && !addr.IsLoopback() && !addr.IsUnspecified() {
-			hosts = append(hosts, addr.String())
-		}
-	}
-	if len(hosts) == 0 {
-		hosts = []string{"127.0.0.1"}
-	}
-	var line reply.Line
-	for i, host := range hosts {
-		if i > 0 {
-			line = append(line, ", ")
-		}
-		address := fmt.Sprintf("%s:%d", host, s.Port)
-		line = append(line, reply.Link("http://"+address, address))
-	}
-	return line
-}
-
 func unforward(ctx context.Context, r *run, args []string) (reply.Answer, error) {
-	var ports []int
-	if len(args) == 1 && args[0] == "all" {
-		for _, status := range r.Forwards.List() {
-			ports = append(ports, status.Port)
-		}
-	} else {
-		var err error
-		if ports, err = r.ports(args); err != nil {
+	known, err := r.knownForwards(ctx)
+	if err != nil {
+		return reply.Answer{}, err
+	}
+	list := slices.Sorted(maps.Keys(known))
+	if len(args) != 1 || args[0] != "all" {
+		if list, err = r.ports(args, anyPort); err != nil {
 			return reply.Answer{}, err
 		}
 	}
-	if len(ports) == 0 {
+	if len(list) == 0 {
 		return reply.Answer{Doc: reply.Say("No port is forwarded.")}, nil
 	}
-	for _, port := range ports {
-		if err := r.closeForward(ctx, port); err != nil {
+	if err := r.allKnown(list, known); err != nil {
+		return reply.Answer{}, err
+	}
+	for _, port := range list {
+		if err := r.closeForward(context.WithoutCancel(ctx), port); err != nil {
 			return reply.Answer{}, err
 		}
 	}
-	verb := map[bool]string{true: " is", false: " are"}[len(ports) == 1]
-	return reply.Answer{Doc: reply.Say(plural(len(ports), "Port ", "Ports "), join(ports), verb, " closed."), Undo: "forward " + join(ports)}, nil
+	verb := plural(len(list), " is", " are")
+	return reply.Answer{Doc: reply.Say(plural(len(list), "Port ", "Ports "), join(list), verb, " closed."), Undo: reopening(list, known)}, nil
+}
+
+// knownForwards are those that are open, and those that are remembered but
+// were left closed at the start because they are outside the range.
+func (r *run) knownForwards(ctx context.Context) (map[int]forwarder.Spec, error) {
+	saved, err := r.Records.Forwards(ctx)
+	if err != nil {
+		return nil, err
+	}
+	known := map[int]forwarder.Spec{}
+	for _, f := range saved {
+		known[f.Port] = forwarder.Spec{Port: f.Port, To: f.Target, Agent: f.Agent}
+	}
+	for _, status := range r.Forwards.List() {
+		known[status.Port] = status.Spec
+	}
+	return known, nil
+}
+
+// allKnown refuses a list with a port in it that is not forwarded.
+func (r *run) allKnown(ports []int, known map[int]forwarder.Spec) error {
+	var unknown []int
+	for _, port := range ports {
+		if _, ok := known[port]; !ok {
+			unknown = append(unknown, port)
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	so := ""
+	if len(unknown) < len(ports) {
+		so = ", so I closed none"
+	}
+	return Sorry("%s%s%s not forwarded%s. %sforwards lists what is open.", plural(len(unknown), "Port ", "Ports "), shorten(join(unknown), 200),
+		plural(len(unknown), " is", " are"), so, prompt(r.request))
+}
+
+// reopening are the lines that open ports again as they were.
+func reopening(ports []int, known map[int]forwarder.Spec) string {
+	var lines []string
+	plain := map[string][]int{} // by agent
+	for _, port := range ports {
+		if spec := known[port]; spec.To != 0 && spec.To != port {
+			lines = append(lines, fmt.Sprintf("forward %d --to=%d", port, spec.To)+ofAgent(spec.Agent))
+			continue
+		}
+		plain[known[port].Agent] = append(plain[known[port].Agent], port)
+	}
+	for _, agent := range slices.Sorted(maps.Keys(plain)) {
+		lines = append(lines, "forward "+join(plain[agent])+ofAgent(agent))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func ofAgent(name string) string {
+	if name == "" {
+		return ""
+	}
+	return fmt.Sprintf(" --agent=%q", name)
 }
 
 func plural(n int, one, more string) string {
@@ -199,106 +215,12 @@ func plural(n int, one, more string) string {
 	return more
 }
 
+// closeForward closes a port and forgets it.
 func (r *run) closeForward(ctx context.Context, port int) error {
 	err := r.Forwards.Close(port)
 	var closed *forwarder.NotOpenError
-	if errors.As(err, &closed) {
-		return Because(err, "Port %d is not forwarded. %sforwards lists what is open.", port, prompt(r.request))
-	}
-	if err != nil {
+	if err != nil && !errors.As(err, &closed) {
 		return err
 	}
 	return r.Records.DeleteForward(ctx, port)
-}
-
-// forwardRow is one forward for programs.
-type forwardRow struct {
-	Port        int       `json:"port"`
-	To          int       `json:"to"`
-	Agent       string    `json:"agent"`
-	Container   string    `json:"container"`
-	State       string    `json:"state"`
-	Behind      string    `json:"behind"`
-	Way         string    `json:"way"`
-	Listening   []string  `json:"listening"`
-	Connections int64     `json:"connections"`
-	Total       uint64    `json:"connections_total"`
-	BytesIn     uint64    `json:"bytes_in"`
-	BytesOut    uint64    `json:"bytes_out"`
-	Since       time.Time `json:"since"`
-
-	short string // Behind in a few words, for a table
-}
-
-func listForwards(ctx context.Context, r *run, _ []string) (reply.Answer, error) {
-	rows := []forwardRow{}
-	table := reply.Table{Head: []string{"port", "address", "agent", "behind it", "connections", "since"}}
-	for _, status := range r.Forwards.List() {
-		row := r.row(ctx, status)
-		rows = append(rows, row)
-		table.Rows = append(table.Rows, []any{portText(row), r.links(ctx, status), row.Agent, row.short,
-			fmt.Sprintf("%d of %d, %s", row.Connections, row.Total, units.HumanSize(float64(row.BytesIn+row.BytesOut))),
-			strings.ToLower(units.HumanDuration(time.Since(row.Since)))})
-	}
-	if len(rows) == 0 {
-		return reply.Answer{Doc: reply.Say("No port is forwarded. ", reply.Mono("%sforward %d", prompt(r.request), r.Settings.FirstPort), " opens one."), Data: rows}, nil
-	}
-	return reply.Answer{Doc: reply.Doc{table}, Data: rows}, nil
-}
-
-// portText shows the port inside where it is another one.
-func portText(row forwardRow) string {
-	if row.To == row.Port {
-		return strconv.Itoa(row.Port)
-	}
-	return fmt.Sprintf("%d → %d", row.Port, row.To)
-}
-
-func (r *run) row(ctx context.Context, s forwarder.Status) forwardRow {
-	behind := r.behind(ctx, s)
-	row := forwardRow{Port: s.Port, To: s.To, Agent: s.Sandbox.Agent, Container: s.Sandbox.Name, State: s.State.String(), Behind: behind.sentence, Way: behind.way,
-		Listening: []string{}, Connections: s.Open, Total: s.Total, BytesIn: s.In, BytesOut: s.Out, Since: s.Since, short: behind.short}
-	if row.Agent == "" {
-		row.Agent = s.Agent
-	}
-	for _, addr := range s.Listening {
-		row.Listening = append(row.Listening, addr.String())
-	}
-	return row
-}
-
-// behind is what a connection to a forward would meet now, in a sentence and
-// in a few words.
-type behind struct{ sentence, short, way string }
-
-func (r *run) behind(ctx context.Context, s forwarder.Status) behind {
-	switch s.State {
-	case forwarder.Held:
-		holder := orElse(s.Holder, "another program")
-		return behind{sentence: fmt.Sprintf("The port is taken by %s; I try again.", holder), short: "❌ taken by " + holder}
-	case forwarder.Waiting:
-		return behind{sentence: "No sandbox is running; it waits for one.", short: "⏳ no sandbox runs yet"}
-	case forwarder.Ambiguous:
-		agents := strings.Join(s.Agents, ", ")
-		return behind{sentence: fmt.Sprintf("Several agents have sandboxes (%s): close it and say which with --agent.", agents), short: "⚠️ whose: " + agents + "?"}
-	case forwarder.Unreachable:
-		return behind{sentence: fmt.Sprintf("The sandbox %s has no network (sandbox.docker.network is none), so nothing reaches it.", s.Sandbox.Name), short: "⚠️ sandbox without network"}
-	case forwarder.Unknown:
-		return behind{sentence: "The Docker engine does not answer; it waits.", short: "❌ no Docker engine"}
-	}
-	ctx, cancel := context.WithTimeout(ctx, probeWait)
-	defer cancel()
-	way, err := r.Forwards.Probe(ctx, s.Port)
-	if err == nil {
-		return behind{fmt.Sprintf("A service answers in %s.", s.Sandbox.Name), "✅ answers", way}
-	}
-	return behind{sentence: fmt.Sprintf("Nothing answers on port %d in %s yet (a server there has to listen on 0.0.0.0, not on 127.0.0.1 alone).", s.To, s.Sandbox.Name),
-		short: "⏳ nothing answers yet"}
-}
-
-func orElse(text, other string) string {
-	if text == "" {
-		return other
-	}
-	return text
 }

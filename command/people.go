@@ -47,22 +47,49 @@ func addUser(ctx context.Context, r *run, args []string) (reply.Answer, error) {
 		return reply.Answer{}, accountProblem(err, r)
 	}
 	crashpoint.At("adduser.registered")
-	person := store.Person{UserID: userID, AddedBy: r.request.Sender, AddedAt: time.Now()}
-	if err := r.Records.SavePerson(ctx, person); err != nil {
-		return reply.Answer{}, fmt.Errorf("record %s: %w", userID, err)
-	}
-	invited := r.People.InviteToChat(ctx, userID)
+	return reply.Answer{}, r.handOver(ctx, userID, password)
+}
+
+// What follows a registration goes on after the person or the program has
+// stopped it: the account is there by then, and its password nowhere but here.
+const (
+	inviteLimit = 20 * time.Second // the card waits no longer for the invitation,
+	inviteExtra = time.Second      // nor longer than this after the stop
+	cardExtra   = 4 * time.Second
+)
+
+// handOver records and invites a new account and shows its joining card,
+// whatever goes wrong before.
+func (r *run) handOver(ctx context.Context, userID string, password homeserver.Secret) error {
+	showing, cancel := Outlast(ctx, cardExtra)
+	defer cancel()
+	recorded := r.Records.SavePerson(showing, store.Person{UserID: userID, AddedBy: r.request.Sender, AddedAt: time.Now()})
+	invited := r.invite(ctx, userID)
 	crashpoint.At("adduser.invited")
-	card := r.joiningCard(ctx, userID, password, invited)
-	if err := r.talk.Confide(ctx, card, r.Settings.CardLifetime); err != nil {
-		return reply.Answer{}, fmt.Errorf("show the joining card of %s: %w", userID, err)
+	if err := r.talk.Confide(showing, r.joiningCard(showing, userID, password), r.Settings.CardLifetime); err != nil {
+		return Because(errors.Join(err, recorded, invited), "The account %s is made, but its joining card could not be shown, so its password is lost. "+
+			"Set one with the homeserver's own tools, or choose another name.", userID)
 	}
-	return reply.Answer{}, nil
+	switch {
+	case invited != nil:
+		return Because(errors.Join(invited, recorded), "The account %s is made and its card is good, but inviting it to the chat room failed. Invite it by hand.", userID)
+	case recorded != nil:
+		return Because(recorded, "The account %s is made and its card is good, but I could not write down who added it. The log says why.", userID)
+	}
+	return nil
+}
+
+func (r *run) invite(ctx context.Context, userID string) error {
+	ctx, cancel := Outlast(ctx, inviteExtra)
+	defer cancel()
+	ctx, stop := context.WithTimeout(ctx, inviteLimit)
+	defer stop()
+	return r.People.InviteToChat(ctx, userID)
 }
 
 // joiningCard is what the owner passes on to the friend.
-func (r *run) joiningCard(ctx context.Context, userID string, password homeserver.Secret, invited error) reply.Doc {
-	doc := reply.Doc{
+func (r *run) joiningCard(ctx context.Context, userID string, password homeserver.Secret) reply.Doc {
+	return reply.Doc{
 		reply.Lines{Items: []reply.Line{
 			{"Address: ", r.Settings.Address(ctx)},
 			{"User: ", userID},
@@ -70,10 +97,6 @@ func (r *run) joiningCard(ctx context.Context, userID string, password homeserve
 		}},
 		reply.P(fmt.Sprintf("Pass this on; it vanishes from here in %d minutes, or when you react to it.", int(r.Settings.CardLifetime.Minutes()))),
 	}
-	if invited != nil {
-		doc = append(doc, reply.P("The account is made, but inviting it to the chat room failed. Invite it by hand."))
-	}
-	return doc
 }
 
 // accountProblem words why an account could not be made.

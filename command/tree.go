@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -23,6 +24,7 @@ type Commands struct {
 // shared is what runs have to agree on.
 type shared struct {
 	building sync.Mutex // held while the sandbox image is built
+	lanes    lanes
 }
 
 // New makes Commands that act on services.
@@ -37,6 +39,9 @@ type run struct {
 	request Request
 	talk    Conversation
 	answer  reply.Answer
+	lane    string // the one that it is in
+	within  string // the one of the command for which it runs; "" where it runs for itself
+	leave   func() // lets the next of the lane run
 }
 
 // runner is the body of a command.
@@ -51,12 +56,19 @@ const (
 )
 
 // Do runs one request. The error, if any, is a *Problem made for people, or an
-// internal one.
-func (c *Commands) Do(ctx context.Context, request Request, talk Conversation) (reply.Answer, error) {
+// internal one; a panic is an internal error of this request alone.
+func (c *Commands) Do(ctx context.Context, request Request, talk Conversation) (answer reply.Answer, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			answer, err = reply.Answer{}, fmt.Errorf("panic: %v\n%s", fault, debug.Stack())
+		}
+	}()
 	return (&run{Services: c.services, shared: &c.shared, request: request, talk: talk}).execute(ctx)
 }
 
 func (r *run) execute(ctx context.Context) (reply.Answer, error) {
+	r.leave = func() {}
+	defer func() { r.leave() }()
 	root := r.tree()
 	root.SetArgs(r.request.Args)
 	if err := r.gate(root); err != nil {
@@ -124,6 +136,7 @@ func (r *run) tree() *cobra.Command {
 		SuggestionsMinimumDistance: 2,
 		CompletionOptions:          cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
+	root.PersistentPreRunE = r.enterLane
 	root.SetHelpCommand(&cobra.Command{Hidden: true})
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(r.request, cmd, err) })
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { r.answer = reply.Answer{Doc: r.describe(cmd)} })

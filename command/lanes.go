@@ -1,0 +1,90 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"github.com/githabideri/fraktalia/reply"
+)
+
+// lanes let one command of a lane run at a time, whoever asked for it: the
+// room has its own order, but the shell's commands come from beside it.
+type lanes struct {
+	mu   sync.Mutex
+	open map[string]chan struct{}
+}
+
+// of gives a lane's lock: who can put something into it may run.
+func (l *lanes) of(name string) chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open == nil {
+		l.open = map[string]chan struct{}{}
+	}
+	if l.open[name] == nil {
+		l.open[name] = make(chan struct{}, 1)
+	}
+	return l.open[name]
+}
+
+// enterLane waits until the command's lane is free. It stands where cobra has
+// found nothing wrong with the line, so mistakes and help wait for nobody.
+func (r *run) enterLane(cmd *cobra.Command, _ []string) error {
+	name := cmd.Annotations[laneKey]
+	if name == "" {
+		return nil
+	}
+	if name == r.within {
+		r.lane = name
+		return nil
+	}
+	lane := r.shared.lanes.of(name)
+	select {
+	case lane <- struct{}{}:
+	default:
+		r.talk.Update(reply.Say("Another command has to end first; this one waits for it."))
+		select {
+		case lane <- struct{}{}:
+		case <-cmd.Context().Done():
+			return cmd.Context().Err()
+		}
+	}
+	r.lane, r.leave = name, func() { <-lane }
+	return nil
+}
+
+// takeBack runs the lines that take a command back, in the lanes of their own:
+// all of them or none.
+func (r *run) takeBack(ctx context.Context, lines string) (reply.Answer, error) {
+	var whole reply.Answer
+	var done []string
+	for line := range strings.Lines(lines) {
+		answer, err := r.also(ctx, line)
+		if err != nil {
+			for _, undo := range done {
+				_, back := r.also(context.WithoutCancel(ctx), undo)
+				err = errors.Join(err, back)
+			}
+			return reply.Answer{}, err
+		}
+		done = append(done, answer.Undo)
+		whole.Doc = append(whole.Doc, answer.Doc...)
+	}
+	return whole, nil
+}
+
+// also runs another line for a command that has its lane.
+func (r *run) also(ctx context.Context, line string) (reply.Answer, error) {
+	line = strings.TrimSpace(line)
+	args, err := Split(line)
+	if err != nil {
+		return reply.Answer{}, err
+	}
+	request := r.request
+	request.Args, request.Line = args, line
+	return (&run{Services: r.Services, shared: r.shared, request: request, talk: r.talk, within: r.lane}).execute(ctx)
+}
