@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/githabideri/fraktalia/openclaw"
 	"github.com/githabideri/fraktalia/reply"
@@ -14,11 +15,7 @@ import (
 func (d *deployment) watchOpenClaw(ctx context.Context) error {
 	var parts sync.WaitGroup
 	defer parts.Wait()
-	parts.Go(func() {
-		if err := d.agents.checker.Learn(ctx); err != nil && ctx.Err() == nil {
-			d.log.WithError(err).Info("OpenClaw's schema is not known: changes are checked by other means")
-		}
-	})
+	parts.Go(func() { d.learnSchema(ctx) })
 	parts.Go(func() {
 		for {
 			select {
@@ -30,6 +27,26 @@ func (d *deployment) watchOpenClaw(ctx context.Context) error {
 		}
 	})
 	return d.agents.guard.Run(ctx)
+}
+
+// learnEvery is the time between two looks whether OpenClaw is another version.
+const learnEvery = 10 * time.Minute
+
+// learnSchema keeps the schema of the OpenClaw that is installed at hand.
+func (d *deployment) learnSchema(ctx context.Context) {
+	told := ""
+	for {
+		err := d.agents.checker.Learn(ctx)
+		if err != nil && ctx.Err() == nil && err.Error() != told {
+			told = err.Error()
+			d.log.WithError(err).Info("OpenClaw's schema is not known: changes are checked by other means")
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(learnEvery):
+		}
+	}
 }
 
 // rosterEvent is called by the guard.

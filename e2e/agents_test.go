@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
 
 	"github.com/githabideri/fraktalia/e2e/client"
 )
@@ -111,18 +112,29 @@ func TestAgentMistakesInTheRoom(t *testing.T) {
 	}
 }
 
-func TestRoomsAreBoundByName(t *testing.T) {
+func TestRoomsAreBoundByNameAliasAndID(t *testing.T) {
 	path := clawFile(t, shared.DataDir, clawHouse)
-	if out := say(t, shared.admin, "!bind mox Friends"); !out.OK || strings.Count(out.Body, shared.ChatRoom.String()) != 2 {
-		t.Errorf("%v\n%s", out.OK, out.Body)
+	const alias = "#family:fraktalia.test"
+	_, err := shared.owner.Raw().CreateAlias(within(t), alias, shared.AdminRoom)
+	must(t, err)
+	for room, want := range map[string]struct {
+		id   id.RoomID
+		name string
+	}{
+		"Friends": {shared.ChatRoom, "Friends"}, "friends": {shared.ChatRoom, "Friends"}, shared.ChatRoom.String(): {shared.ChatRoom, "Friends"},
+		alias: {shared.AdminRoom, "Fraktalia"},
+	} {
+		if out := say(t, shared.admin, "!bind mox "+room); !out.OK || strings.Count(out.Body, want.id.String()) != 2 {
+			t.Errorf("%s: %v\n%s", room, out.OK, out.Body)
+		}
+		if out := say(t, shared.admin, "!agents"); !strings.Contains(out.Body, want.name) {
+			t.Errorf("%s: %s", room, out.Body)
+		}
+		if out := say(t, shared.admin, "!unbind "+room+" --yes"); !out.OK {
+			t.Errorf("%s: %s", room, out.Body)
+		}
+		wantClaw(t, path, clawHouse)
 	}
-	if out := say(t, shared.admin, "!agents"); !strings.Contains(out.Body, "Friends") {
-		t.Error(out.Body)
-	}
-	if out := say(t, shared.admin, "!unbind Friends --yes"); !out.OK {
-		t.Error(out.Body)
-	}
-	wantClaw(t, path, clawHouse)
 }
 
 // The person sees what will go, and says yes.
