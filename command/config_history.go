@@ -131,16 +131,7 @@ func undo(ctx context.Context, r *run, _ []string) (reply.Answer, error) {
 	if err := r.Records.MarkUndone(context.WithoutCancel(ctx), row.ID); err != nil {
 		return reply.Answer{}, err
 	}
-	answer.Doc = append(reply.Doc{reply.P("Taken back: ", reply.Mono("%s", undoneLine(row)))}, answer.Doc...)
+	answer.Doc = append(reply.Doc{reply.P("Taken back: ", reply.Mono("%s", shorten(Recorded(row.Line), 120)))}, answer.Doc...)
 	answer.Undo, answer.Data = "", nil // said again, it takes back what was before
 	return answer, nil
-}
-
-// undoneLine is the line that is taken back, without a value that may be secret.
-func undoneLine(row store.Command) string {
-	words := strings.Fields(row.Line)
-	if len(words) > 4 && words[0] == "!agent" {
-		return strings.Join(words[:4], " ") + " …"
-	}
-	return shorten(row.Line, 120)
 }
