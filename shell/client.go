@@ -51,7 +51,7 @@ func Ask(ctx context.Context, socket string, args []string, terminal Terminal) e
 			}
 			return &Failed{"Fraktalia ended while it ran this. After its restart the admin room says how it stands."}
 		}
-		done, err := screen.show(said, out)
+		done, err := screen.show(ctx, said, out)
 		if done || err != nil {
 			return err
 		}
@@ -75,7 +75,7 @@ type screen struct {
 	progress bool // a line of progress stands on the screen
 }
 
-func (s *screen) show(said message, out *lines) (done bool, err error) {
+func (s *screen) show(ctx context.Context, said message, out *lines) (done bool, err error) {
 	if said.Kind != progressKind {
 		s.clear()
 	}
@@ -87,10 +87,7 @@ func (s *screen) show(said message, out *lines) (done bool, err error) {
 	case fileKind:
 		return false, s.keepFile(said)
 	case askKind:
-		fmt.Fprintf(s.Err, "%s\n[y/N] ", said.Text)
-		line, _ := s.typed.ReadString('\n')
-		yes := strings.HasPrefix(strings.ToLower(strings.TrimSpace(line)), "y")
-		return false, out.write(answer{Yes: yes})
+		return s.ask(ctx, said.Text, out)
 	case doneKind:
 		if said.Text != "" {
 			fmt.Fprintln(s.Out, said.Text)
@@ -100,6 +97,26 @@ func (s *screen) show(said message, out *lines) (done bool, err error) {
 		return true, &Failed{said.Text}
 	}
 	return false, nil
+}
+
+// ask waits for an answer or for Ctrl-C. Nothing can end the read itself: it
+// ends with the program.
+func (s *screen) ask(ctx context.Context, question string, out *lines) (done bool, err error) {
+	fmt.Fprintf(s.Err, "%s\n[y/N] ", question)
+	typed := make(chan string, 1)
+	go func() {
+		line, _ := s.typed.ReadString('\n')
+		typed <- line
+	}()
+	select {
+	case line := <-typed:
+		// Where the answer comes too late, what is read next says so.
+		_ = out.write(answer{Yes: strings.HasPrefix(strings.ToLower(strings.TrimSpace(line)), "y")})
+		return false, nil
+	case <-ctx.Done():
+		fmt.Fprintln(s.Err)
+		return true, &Failed{"Stopped."}
+	}
 }
 
 // showProgress overwrites one line on a terminal; elsewhere it says nothing.

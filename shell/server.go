@@ -32,6 +32,15 @@ type Journal interface {
 	AnsweredCommand(ctx context.Context, id int64) error
 }
 
+const (
+	// requestLimit is how long a shell may take to say what it wants.
+	requestLimit = 10 * time.Second
+	// writeLimit is how long a shell may take to read the next piece of its
+	// answer, and stopLimit once the program is to stop.
+	writeLimit = 30 * time.Second
+	stopLimit  = 2 * time.Second
+)
+
 // Server answers the shell.
 type Server struct {
 	commands *command.Commands
@@ -82,17 +91,21 @@ func (s *Server) Run(ctx context.Context) error {
 
 // serve runs the one command of a connection. The connection's end cancels it.
 func (s *Server) serve(ctx context.Context, conn *net.UnixConn) {
+	var listening sync.WaitGroup
+	defer listening.Wait()
 	defer conn.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	out := &lines{out: conn}
 	in := bufio.NewReaderSize(conn, command.MaxLine)
-	var asked request
-	if err := readLine(in, &asked); err != nil {
+	out := &lines{out: &patient{conn: conn, over: ctx.Err}}
+	asked, err := hear(ctx, conn, in)
+	if err != nil {
 		return
 	}
+	stop := context.AfterFunc(ctx, func() { hurry(conn) })
+	defer stop()
 	talk := &talk{out: out, answers: make(chan bool, 1)}
-	go talk.listen(in, cancel)
+	listening.Go(func() { talk.listen(in, cancel) })
 	given, err := s.run(ctx, asked, who(conn), talk)
 	end := message{Kind: doneKind, Text: given.Doc.Text()}
 	if err != nil {
@@ -103,10 +116,23 @@ func (s *Server) serve(ctx context.Context, conn *net.UnixConn) {
 	}
 }
 
+// hear reads the request of a shell that does not take for ever to say it.
+func hear(ctx context.Context, conn *net.UnixConn, in *bufio.Reader) (asked request, err error) {
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+	if err := conn.SetReadDeadline(time.Now().Add(requestLimit)); err != nil {
+		return asked, err
+	}
+	if err := readLine(in, &asked); err != nil {
+		return asked, err
+	}
+	return asked, conn.SetReadDeadline(time.Time{})
+}
+
 // run writes the command down, runs it and writes down how it ended.
 func (s *Server) run(ctx context.Context, asked request, sender string, talk *talk) (reply.Answer, error) {
 	ref := "shell-" + uuid.NewString()
-	row := store.Command{EventID: ref, Sender: sender, Line: "!" + strings.Join(asked.Args, " "), SentAt: time.Now()}
+	row := store.Command{EventID: ref, Sender: sender, Line: command.Recorded("!" + strings.Join(asked.Args, " ")), SentAt: time.Now()}
 	id, _, err := s.journal.AddCommand(ctx, row)
 	if err != nil {
 		return reply.Answer{}, err

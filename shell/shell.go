@@ -45,8 +45,9 @@ type message struct {
 
 // lines writes JSON lines from several goroutines.
 type lines struct {
-	mu  sync.Mutex
-	out io.Writer
+	mu     sync.Mutex
+	out    io.Writer
+	broken error // a line was cut off: nothing can follow
 }
 
 func (l *lines) write(value any) error {
@@ -56,6 +57,8 @@ func (l *lines) write(value any) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_, err = l.out.Write(append(text, '\n'))
-	return err
+	if l.broken == nil {
+		_, l.broken = l.out.Write(append(text, '\n'))
+	}
+	return l.broken
 }

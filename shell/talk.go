@@ -14,6 +14,10 @@ import (
 // progressEvery is the least time between two lines of progress.
 const progressEvery = 200 * time.Millisecond
 
+// askLimit is how long a question waits for its answer: other commands may be
+// waiting for this one.
+const askLimit = 10 * time.Minute
+
 // maxFile is the largest file that is handed over, in bytes.
 const maxFile = 256 << 20
 
@@ -43,23 +47,36 @@ func (t *talk) listen(in *bufio.Reader, cancel context.CancelFunc) {
 
 // Update implements command.Conversation.
 func (t *talk) Update(doc reply.Doc) {
+	if t.due() {
+		_ = t.out.write(message{Kind: progressKind, Text: doc.Text()}) // a shell that left cancels by itself
+	}
+}
+
+// due says whether it is time for another line of progress.
+func (t *talk) due() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if time.Since(t.last) < progressEvery {
-		return
+		return false
 	}
 	t.last = time.Now()
-	_ = t.out.write(message{Kind: progressKind, Text: doc.Text()}) // a shell that left cancels by itself
+	return true
 }
 
 // Ask implements command.Conversation.
 func (t *talk) Ask(ctx context.Context, question reply.Doc) (bool, error) {
+	select {
+	case <-t.answers: // came too late for an earlier question
+	default:
+	}
 	if err := t.out.write(message{Kind: askKind, Text: question.Text()}); err != nil {
 		return false, fmt.Errorf("ask the shell: %w", err)
 	}
 	select {
 	case yes := <-t.answers:
 		return yes, nil
+	case <-time.After(askLimit):
+		return false, nil
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}
