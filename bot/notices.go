@@ -7,6 +7,7 @@ import (
 
 	"maunium.net/go/mautrix/id"
 
+	"github.com/githabideri/fraktalia/command"
 	"github.com/githabideri/fraktalia/reply"
 	"github.com/githabideri/fraktalia/store"
 )
@@ -39,12 +40,16 @@ func refusalNotice(owner id.UserID, reason error) reply.Doc {
 }
 
 func oldNotice(row store.Command) reply.Doc {
-	return reply.Say("While I was away you typed ", reply.Mono("%s", short(row.Line)), ", ", time.Since(row.SentAt).Round(time.Minute), " ago. Run it now?")
+	return reply.Say("While I was away you typed ", reply.Mono("%s", short(command.Recorded(row.Line))), ", ", time.Since(row.SentAt).Round(time.Minute), " ago. Run it now?")
 }
 
 func interruptedNotice(row store.Command) reply.Doc {
-	return reply.Say("I was stopped while I ran ", reply.Mono("%s", short(row.Line)), ", and I do not run it again by myself. ",
+	doc := reply.Say("I was stopped while I ran ", reply.Mono("%s", short(command.Recorded(row.Line))), ", and I do not run it again by myself. ",
 		"Part of it may be done: look with ", reply.Mono("!status"), ", and say it again if it is still needed.")
+	if more := command.Interrupted(row.Line); more != "" {
+		doc = append(doc, reply.P(more))
+	}
+	return doc
 }
 
 func unreadNotice() reply.Doc {

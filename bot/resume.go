@@ -7,6 +7,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"maunium.net/go/mautrix/id"
 
+	"github.com/githabideri/fraktalia/command"
 	"github.com/githabideri/fraktalia/reply"
 	"github.com/githabideri/fraktalia/store"
 )
@@ -70,8 +71,19 @@ func (b *Bot) deliver(ctx context.Context, row store.Command, doc reply.Doc) {
 	b.answered(ctx, row)
 }
 
+// close ends a row. What may be a secret in its line is not kept longer than
+// the line is needed.
+func (b *Bot) close(ctx context.Context, row store.Command, state store.State, outcome, undo string) error {
+	return b.Store.InTransaction(ctx, func(ctx context.Context) error {
+		if err := b.Store.RecordLine(ctx, row.ID, command.Recorded(row.Line)); err != nil {
+			return err
+		}
+		return b.Store.EndCommand(ctx, row.ID, state, outcome, undo)
+	})
+}
+
 func (b *Bot) endRow(ctx context.Context, row store.Command, state store.State, outcome string) {
-	if err := b.Store.EndCommand(ctx, row.ID, state, outcome, ""); err != nil {
+	if err := b.close(ctx, row, state, outcome, ""); err != nil {
 		b.logRow(row).WithError(err).Error("cannot write the journal")
 	}
 }

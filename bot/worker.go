@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -203,7 +202,7 @@ func (w *worker) finish(ctx context.Context, talk *talk, answer reply.Answer, er
 	if err != nil {
 		doc, mark, state = w.bot.worded(row, err), failedMark, store.Failed
 	}
-	if err := w.bot.Store.EndCommand(ctx, row.ID, state, doc.Text(), answer.Undo); err != nil {
+	if err := w.bot.close(ctx, row, state, doc.Text(), answer.Undo); err != nil {
 		w.bot.logRow(row).WithError(err).Error("cannot write the journal")
 	}
 	crashpoint.At("journal.ended")
@@ -219,14 +218,8 @@ func (w *worker) finish(ctx context.Context, talk *talk, answer reply.Answer, er
 	w.bot.answered(ctx, row)
 }
 
-// do runs the command behind a row; a panic is an internal error of this
-// command alone.
-func (w *worker) do(ctx context.Context, row store.Command, talk *talk) (answer reply.Answer, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
-		}
-	}()
+// do runs the command behind a row.
+func (w *worker) do(ctx context.Context, row store.Command, talk *talk) (reply.Answer, error) {
 	args, err := command.Split(row.Line[1:])
 	if err != nil {
 		return reply.Answer{}, err

@@ -24,14 +24,17 @@ type People interface {
 
 func (r *run) peopleFamily() []*cobra.Command {
 	adduser := &cobra.Command{
-		Use:         "adduser NAME",
-		Short:       "makes an account for a friend and invites it to the chat room",
-		Long:        "Answers with a joining card: address, user and a first password. The card vanishes from the room after half an hour, or when you react to it.",
-		Example:     "adduser alice",
-		Aliases:     []string{"add-user"},
-		Args:        exactly(1, "the friend's name"),
-		Annotations: map[string]string{laneKey: "people"},
-		RunE:        r.does(addUser),
+		Use:     "adduser NAME",
+		Short:   "makes an account for a friend and invites it to the chat room",
+		Long:    "Answers with a joining card: address, user and a first password. The card vanishes from the room after half an hour, or when you react to it.",
+		Example: "adduser alice",
+		Aliases: []string{"add-user"},
+		Args:    exactly(1, "the friend's name"),
+		Annotations: map[string]string{
+			laneKey:        "people",
+			interruptedKey: "If the account was made and no card stands here, nobody knows its password: give your friend another name.",
+		},
+		RunE: r.does(addUser),
 	}
 	return []*cobra.Command{adduser}
 }

@@ -87,6 +87,12 @@ func (s *Store) BeginCommand(ctx context.Context, id int64) (bool, error) {
 	return changedOne(result, err)
 }
 
+// RecordLine replaces the line of a row by what may be kept of it.
+func (s *Store) RecordLine(ctx context.Context, id int64, line string) error {
+	_, err := s.own.Exec(ctx, "UPDATE fraktalia_journal SET line=$1 WHERE id=$2", line, id)
+	return err
+}
+
 // EndCommand closes a row with its outcome, a sentence for the record, and the
 // command line that undoes it.
 func (s *Store) EndCommand(ctx context.Context, id int64, state State, outcome, undo string) error {
