@@ -22,6 +22,7 @@ import (
 	"github.com/githabideri/fraktalia/openclaw"
 	"github.com/githabideri/fraktalia/procnet"
 	"github.com/githabideri/fraktalia/sandbox"
+	"github.com/githabideri/fraktalia/secretfile"
 	"github.com/githabideri/fraktalia/shell"
 	"github.com/githabideri/fraktalia/store"
 )
@@ -140,11 +141,21 @@ func (d *deployment) restoreForwards(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	specs := make([]forwarder.Spec, len(saved))
-	for i, f := range saved {
-		specs[i] = forwarder.Spec{Port: f.Port, To: f.Target, Agent: f.Agent, Bind: bind}
+	var specs []forwarder.Spec
+	for _, f := range saved {
+		if d.outside(f.Port) {
+			d.log.Warnf("port %d is not opened again: forwards.range is %d-%d now; unforward %[1]d forgets it",
+				f.Port, d.config.Forwards.Range.First, d.config.Forwards.Range.Last)
+			continue
+		}
+		specs = append(specs, forwarder.Spec{Port: f.Port, To: f.Target, Agent: f.Agent, Bind: bind})
 	}
 	return d.ports.Restore(specs)
+}
+
+// outside says that a port was forwarded under a wider range than today's.
+func (d *deployment) outside(port int) bool {
+	return port < d.config.Forwards.Range.First || port > d.config.Forwards.Range.Last
 }
 
 // sandboxes tells the forwarder what runs.
@@ -173,7 +184,7 @@ func registrationSecret(c config.Config, log *logrus.Entry) homeserver.Secret {
 	if c.Homeserver.RegistrationSecretFile == "" {
 		return ""
 	}
-	text, err := readTrimmed(c.Homeserver.RegistrationSecretFile)
+	text, err := secretfile.Read(c.Homeserver.RegistrationSecretFile)
 	if err != nil {
 		log.WithError(err).Warn("the registration secret cannot be read: accounts cannot be made")
 	}

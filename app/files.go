@@ -5,7 +5,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"strings"
+
+	"github.com/githabideri/fraktalia/secretfile"
 )
 
 // defaultData is the data folder where none is named.
@@ -30,23 +31,15 @@ func defaultSocket() string {
 	return socketIn(defaultData())
 }
 
-func readTrimmed(path string) (string, error) {
-	text, err := os.ReadFile(path)
-	return strings.TrimSpace(string(text)), err
-}
-
-// writeOnce writes a 0600 file that is not there yet, and returns what is in
-// it afterwards.
+// writeOnce makes a secret where its file is not there yet, and returns what
+// is in it afterwards.
 func writeOnce(path string, make func() string) (string, error) {
-	text, err := readTrimmed(path)
+	secret, err := secretfile.Read(path)
 	if !errors.Is(err, os.ErrNotExist) {
-		return text, err
+		return secret, err
 	}
-	text = make()
-	if err := os.WriteFile(path+".new", []byte(text+"\n"), 0o600); err != nil {
-		return "", err
-	}
-	return text, os.Rename(path+".new", path)
+	secret = make()
+	return secret, secretfile.Write(path, secret)
 }
 
 // firstPasswordFile keeps the owner's first password until they have logged in.

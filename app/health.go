@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 
 	"github.com/githabideri/fraktalia/command"
 	"github.com/githabideri/fraktalia/forwarder"
+	"github.com/githabideri/fraktalia/store"
 )
 
 // health looks at every part of the deployment for !status.
@@ -64,7 +66,7 @@ func (d *deployment) imageHealth(ctx context.Context) command.Finding {
 	image, err := d.engine.ImageInfo(ctx, name)
 	switch {
 	case err != nil:
-		return notWell("", "not known: the engine does not answer")
+		return notWell("see docker", "not known: the engine does not answer")
 	case !image.Exists:
 		return unsure("!rebuild-sandbox builds it", "%s is not built yet", name)
 	}
@@ -88,14 +90,23 @@ func (d *deployment) gatewayHealth(ctx context.Context) command.Finding {
 	return well("%s is ready", address)
 }
 
-func (d *deployment) forwardsHealth(context.Context) command.Finding {
+func (d *deployment) forwardsHealth(ctx context.Context) command.Finding {
+	saved, err := d.store.Forwards(ctx)
+	if err != nil {
+		d.log.WithError(err).Error("status: the forwards")
+		return notWell("see database", "what is to be open cannot be read")
+	}
 	list := d.ports.List()
+	left := slices.IndexFunc(saved, func(f store.Forward) bool { return d.outside(f.Port) })
 	counts := map[forwarder.State]int{}
 	for _, status := range list {
 		counts[status.State]++
 	}
 	notServing := len(list) - counts[forwarder.Serving]
 	switch {
+	case left >= 0:
+		return unsure(fmt.Sprintf("!unforward %d forgets it; a wider forwards.range opens it at the next start", saved[left].Port),
+			"%d open; %d is remembered, but outside forwards.range", len(list), saved[left].Port)
 	case len(list) == 0:
 		return well("none")
 	case counts[forwarder.Held] > 0:

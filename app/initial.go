@@ -13,6 +13,7 @@ import (
 
 	"github.com/githabideri/fraktalia/config"
 	"github.com/githabideri/fraktalia/homeserver"
+	"github.com/githabideri/fraktalia/secretfile"
 )
 
 // initCommand writes fraktalia.yaml for a homeserver that is there already.
@@ -43,7 +44,7 @@ func (p *program) initialise(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	if err := p.askOwner(&c); err != nil {
+	if err := p.askOwner(ctx, &c); err != nil {
 		return err
 	}
 	secret, err := p.askSecret(ctx, client, c.Bot.UserID)
@@ -55,7 +56,7 @@ func (p *program) initialise(ctx context.Context, file string) error {
 
 func (p *program) askServer(ctx context.Context, c *config.Config) (*homeserver.Client, error) {
 	for {
-		address, err := p.ask("Address of the homeserver, as this machine reaches it [http://127.0.0.1:8008]: ")
+		address, err := p.ask(ctx, "Address of the homeserver, as this machine reaches it [http://127.0.0.1:8008]: ")
 		if err != nil {
 			return nil, err
 		}
@@ -76,11 +77,11 @@ func (p *program) askServer(ctx context.Context, c *config.Config) (*homeserver.
 // and out again.
 func (p *program) askBot(ctx context.Context, client *homeserver.Client, c *config.Config) (homeserver.Secret, error) {
 	for {
-		user, err := p.ask("The bot's account, made by you beforehand, e.g. @fraktalia:family.example: ")
+		user, err := p.ask(ctx, "The bot's account, made by you beforehand, e.g. @fraktalia:family.example: ")
 		if err != nil {
 			return "", err
 		}
-		password, err := p.askHidden("Its password: ")
+		password, err := p.askHidden(ctx, "Its password: ")
 		if err != nil {
 			return "", err
 		}
@@ -100,9 +101,9 @@ func (p *program) askBot(ctx context.Context, client *homeserver.Client, c *conf
 	}
 }
 
-func (p *program) askOwner(c *config.Config) error {
+func (p *program) askOwner(ctx context.Context, c *config.Config) error {
 	for {
-		typed, err := p.ask("Your own account, which may do everything, e.g. @mila:" + c.Homeserver.ServerName + ": ")
+		typed, err := p.ask(ctx, "Your own account, which may do everything, e.g. @mila:"+c.Homeserver.ServerName+": ")
 		if err != nil {
 			return err
 		}
@@ -120,7 +121,7 @@ func (p *program) askOwner(c *config.Config) error {
 func (p *program) askSecret(ctx context.Context, client *homeserver.Client, botID string) (homeserver.Secret, error) {
 	taken, _, _ := strings.Cut(strings.TrimPrefix(botID, "@"), ":")
 	for {
-		typed, err := p.askHidden("Synapse's registration_shared_secret, for !adduser (Enter leaves it out): ")
+		typed, err := p.askHidden(ctx, "Synapse's registration_shared_secret, for !adduser (Enter leaves it out): ")
 		if err != nil || typed == "" {
 			return "", err
 		}
@@ -150,7 +151,7 @@ func (p *program) writeInitial(file string, c config.Config, password, secret ho
 		return fmt.Errorf("make the folder of secrets: %w", err)
 	}
 	keep := func(name string, text homeserver.Secret) (string, error) {
-		return filepath.Join("secrets", name), os.WriteFile(filepath.Join(folder, name), []byte(text.Reveal()+"\n"), 0o600)
+		return filepath.Join("secrets", name), secretfile.Write(filepath.Join(folder, name), text.Reveal())
 	}
 	var err error
 	if c.Bot.PasswordFile, err = keep("bot-password", password); err != nil {
@@ -171,13 +172,22 @@ func (p *program) writeInitial(file string, c config.Config, password, secret ho
 func (p *program) tell(format string, args ...any) { fmt.Fprintf(p.stderr, format+"\n", args...) }
 
 // askHidden asks without showing what is typed, where there is a terminal.
-func (p *program) askHidden(question string) (string, error) {
+func (p *program) askHidden(ctx context.Context, question string) (string, error) {
 	input, ok := p.stdin.(*os.File)
 	if !ok || !p.interactive() {
-		return p.ask(question)
+		return p.ask(ctx, question)
 	}
-	fmt.Fprint(p.stderr, question)
-	text, err := term.ReadPassword(int(input.Fd()))
+	shown, err := term.GetState(int(input.Fd()))
+	if err != nil {
+		return "", fmt.Errorf("look at the terminal: %w", err)
+	}
+	text, err := p.answered(ctx, question, func() (string, error) {
+		typed, err := term.ReadPassword(int(input.Fd()))
+		return string(typed), err
+	})
 	fmt.Fprintln(p.stderr)
-	return strings.TrimSpace(string(text)), err
+	if ctx.Err() != nil {
+		err = errors.Join(err, term.Restore(int(input.Fd()), shown)) // the read that hides goes on until the program has ended
+	}
+	return text, err
 }

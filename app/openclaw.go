@@ -19,6 +19,7 @@ import (
 	"github.com/githabideri/fraktalia/openclaw"
 	"github.com/githabideri/fraktalia/openclaw/json5"
 	"github.com/githabideri/fraktalia/sandbox"
+	"github.com/githabideri/fraktalia/secretfile"
 )
 
 const (
@@ -62,7 +63,7 @@ func newChecker(cache string, log *logrus.Entry) *openclaw.Checker {
 func gatewayToken(c config.OpenClaw) func() (string, error) {
 	return func() (string, error) {
 		if c.GatewayTokenFile != "" {
-			return readTrimmed(c.GatewayTokenFile)
+			return secretfile.Read(c.GatewayTokenFile)
 		}
 		if token := os.Getenv("OPENCLAW_GATEWAY_TOKEN"); token != "" {
 			return token, nil

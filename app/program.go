@@ -33,6 +33,7 @@ type program struct {
 func Main(ctx context.Context, version string, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	p := &program{version: version, stdin: stdin, typed: bufio.NewReader(stdin), stdout: stdout, stderr: stderr}
 	root := p.root()
 	root.SetArgs(args)
@@ -176,11 +177,34 @@ func (p *program) relay(ctx context.Context, args []string) error {
 func (p *program) interactive() bool { return isTerminal(p.stdin) && isTerminal(p.stderr) }
 
 // ask puts a question to the person at the terminal.
-func (p *program) ask(question string) (string, error) {
+func (p *program) ask(ctx context.Context, question string) (string, error) {
+	return p.answered(ctx, question, func() (string, error) {
+		line, err := p.typed.ReadString('\n')
+		if line != "" {
+			err = nil
+		}
+		return line, err
+	})
+}
+
+// answered waits for what is typed or for Ctrl-C. Nothing can end the read
+// itself: after a Ctrl-C it ends with the program.
+func (p *program) answered(ctx context.Context, question string, read func() (string, error)) (string, error) {
 	fmt.Fprint(p.stderr, question)
-	line, err := p.typed.ReadString('\n')
-	if err != nil && line == "" {
+	typed, ended := make(chan string, 1), make(chan error, 1)
+	go func() {
+		if line, err := read(); err != nil {
+			ended <- err
+		} else {
+			typed <- strings.TrimSpace(line)
+		}
+	}()
+	select {
+	case line := <-typed:
+		return line, nil
+	case <-ended:
 		return "", failed("No answer was given.")
+	case <-ctx.Done():
+		return "", failed("\nStopped.")
 	}
-	return strings.TrimSpace(line), nil
 }

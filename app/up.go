@@ -18,6 +18,7 @@ import (
 	"github.com/githabideri/fraktalia/config"
 	"github.com/githabideri/fraktalia/homeserver"
 	"github.com/githabideri/fraktalia/reply"
+	"github.com/githabideri/fraktalia/secretfile"
 	"github.com/githabideri/fraktalia/stack"
 )
 
@@ -108,7 +109,7 @@ func (o *upOptions) chooseServerName(ctx context.Context, file string, p *progra
 		name = stack.DefaultServerName(ctx).Name
 		screen.say("The homeserver will be called %s: accounts are @%s:%s, and that is for ever. (--server-name chooses another.)", name, o.owner, name)
 		if !o.yes && p.interactive() {
-			typed, err := p.ask("Press Enter to go on, or type another name: ")
+			typed, err := p.ask(ctx, "Press Enter to go on, or type another name: ")
 			if err != nil {
 				return err
 			}
@@ -138,7 +139,7 @@ func (h *homestead) start(ctx context.Context, screen *screen) error {
 	h.stack = stack.New(stack.Options{
 		Data: h.data, Listen: h.options.listen, ServerName: h.options.serverName, Cache: stack.DefaultCache(),
 		Log: h.log.WithField("part", "homeserver"), Progress: screen.step,
-		OnRecovered: h.recovered,
+		OnCrash: h.crashed, OnRecovered: h.recovered,
 	})
 	if err := h.stack.Prepare(ctx); err != nil {
 		return err
@@ -158,7 +159,7 @@ func (h *homestead) start(ctx context.Context, screen *screen) error {
 // makeAccounts makes the bot's and the owner's account. Interrupted, it is
 // done again with the same passwords.
 func (h *homestead) makeAccounts(ctx context.Context) error {
-	secret, err := readTrimmed(h.stack.SecretFile())
+	secret, err := secretfile.Read(h.stack.SecretFile())
 	if err != nil {
 		return fmt.Errorf("read the registration secret: %w", err)
 	}
@@ -207,6 +208,14 @@ func (h *homestead) deployment(ctx context.Context, version string) (*deployment
 	c.Homeserver.Address = h.stack.Address()
 	setLevel(h.log, c.Log.Level)
 	return open(ctx, c, h.log, version)
+}
+
+// crashed tells the terminal of a homeserver that does not stay up: the room
+// cannot be told. Once and twice are in the log only.
+func (h *homestead) crashed(c stack.Crash) {
+	if c.Attempt >= 3 {
+		h.log.Errorf("The homeserver has ended by itself %d times in a row; I start it again in %s. %s tells why.", c.Attempt, c.Restart, c.Exit.Log)
+	}
 }
 
 // recovered passes on that the homeserver had ended by itself. It must not
@@ -300,7 +309,7 @@ func (p *program) announce(d *deployment, asJSON bool) {
 		Homeserver: d.config.Homeserver.Address, Owner: owner{UserID: d.config.Owners[0]}, BotUserID: d.config.Bot.UserID,
 		AdminRoom: d.bot.AdminRoomID(), ChatRoom: d.bot.ChatRoomID(), DataDir: d.config.Data, Socket: socketIn(d.config.Data),
 	}
-	if password, err := readTrimmed(firstPasswordFile(d.config.Data)); err == nil {
+	if password, err := secretfile.Read(firstPasswordFile(d.config.Data)); err == nil {
 		a.Owner.Password = &password
 	}
 	if asJSON {
