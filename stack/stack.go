@@ -137,7 +137,7 @@ func (s *Stack) Start(ctx context.Context) error {
 }
 
 // Close stops Synapse where it runs and lets go of the data folder. It takes
-// 8 s at most; calling it again does nothing.
+// 6 s at most; calling it again does nothing.
 func (s *Stack) Close() error {
 	err := s.halt()
 	s.unlock()

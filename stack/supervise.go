@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	stopPatience  = 7 * time.Second // SIGTERM to SIGKILL; with the rest under 8 s
+	stopPatience  = 5 * time.Second // SIGTERM to SIGKILL; with the bot's 4 s before it under 10 s
 	readyPatience = 2 * time.Minute // from start to the first answer; a first start makes the database
 	firstPause    = time.Second     // before the first restart; doubled each time
 	longestPause  = time.Minute     // between restarts
@@ -22,7 +22,7 @@ const (
 
 // Run supervises the Synapse that Start has started: when it ends by itself it
 // is started anew, after a pause that grows from 1 s to a minute. Run returns
-// when ctx is done and Synapse has ended, within 8 s; its error then is nil.
+// when ctx is done and Synapse has ended, within 6 s; its error then is nil.
 func (s *Stack) Run(ctx context.Context) error {
 	crashes := 0
 	for {
