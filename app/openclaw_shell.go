@@ -25,6 +25,13 @@ func (p *program) configCommand() *cobra.Command {
 		if child.Name() == "history" {
 			child.Flags().BoolVar(&asJSON, "json", false, "answer with JSON")
 		}
+		wants := child.Args
+		child.Args = func(child *cobra.Command, args []string) error {
+			if err := wants(child, args); err != nil {
+				return usage("%v\nusage: %s", err, child.UseLine())
+			}
+			return nil
+		}
 		child.RunE = func(child *cobra.Command, args []string) error {
 			line := []string{"config"}
 			if asJSON {
