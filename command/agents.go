@@ -97,17 +97,38 @@ func listAgents(ctx context.Context, r *run, _ []string) (reply.Answer, error) {
 	}
 	sandboxes, engine := r.Agents.Sandboxes(ctx)
 	rows := make([]agentRow, len(agents))
-	table := reply.Table{Head: []string{"id", "name", "model", "sandbox", "image", "network", "rooms", "container"}}
+	table := reply.Table{Head: []string{"agent", "model", "sandbox", "rooms", "container"}}
 	for i, agent := range agents {
 		row := newAgentRow(config, agent, r.Settings.Image, sandboxes)
 		rows[i] = row
-		table.Rows = append(table.Rows, []any{row.ID, row.Name, row.Model, row.Sandbox, row.Image, row.Network,
+		table.Rows = append(table.Rows, []any{nameText(row), row.Model, r.sandboxText(row),
 			r.roomNames(ctx, row.Rooms), containerText(row, engine)})
 	}
 	if len(rows) == 0 {
 		return reply.Answer{Doc: reply.Say("There is no agent. ", reply.Mono("%saddagent NAME", prompt(r.request)), " makes one."), Data: rows}, nil
 	}
 	return reply.Answer{Doc: reply.Doc{table}, Data: rows}, nil
+}
+
+// nameText is the id, and the name where it is another word.
+func nameText(row agentRow) reply.Line {
+	if row.Name == "" || strings.EqualFold(row.Name, row.ID) {
+		return reply.Line{reply.Bold("%s", row.ID)}
+	}
+	return reply.Line{reply.Bold("%s", row.ID), " (", row.Name, ")"}
+}
+
+// sandboxText is the mode, the network, and the image where it is not the one
+// that is built here: a table in a room has little width.
+func (r *run) sandboxText(row agentRow) string {
+	text := row.Sandbox
+	if row.Network != "" {
+		text += ", network " + row.Network
+	}
+	if row.Image != r.Settings.Image {
+		text += ", " + row.Image
+	}
+	return text
 }
 
 // newAgentRow puts together what the entry says, what it inherits, and what runs.
