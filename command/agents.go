@@ -97,11 +97,11 @@ func listAgents(ctx context.Context, r *run, _ []string) (reply.Answer, error) {
 	}
 	sandboxes, engine := r.Agents.Sandboxes(ctx)
 	rows := make([]agentRow, len(agents))
-	table := reply.Table{Head: []string{"agent", "model", "sandbox", "rooms", "container"}}
+	table := reply.Table{Head: []string{"agent", "model", "sandbox, network, image", "rooms", "container"}}
 	for i, agent := range agents {
 		row := newAgentRow(config, agent, r.Settings.Image, sandboxes)
 		rows[i] = row
-		table.Rows = append(table.Rows, []any{nameText(row), row.Model, r.sandboxText(row),
+		table.Rows = append(table.Rows, []any{nameText(row), row.Model, sandboxText(row),
 			r.roomNames(ctx, row.Rooms), containerText(row, engine)})
 	}
 	if len(rows) == 0 {
@@ -110,25 +110,23 @@ func listAgents(ctx context.Context, r *run, _ []string) (reply.Answer, error) {
 	return reply.Answer{Doc: reply.Doc{table}, Data: rows}, nil
 }
 
-// nameText is the id, and the name where it is another word.
+// nameText is the id with the name behind it.
 func nameText(row agentRow) reply.Line {
-	if row.Name == "" || strings.EqualFold(row.Name, row.ID) {
+	if row.Name == "" {
 		return reply.Line{reply.Bold("%s", row.ID)}
 	}
 	return reply.Line{reply.Bold("%s", row.ID), " (", row.Name, ")"}
 }
 
-// sandboxText is the mode, the network, and the image where it is not the one
-// that is built here: a table in a room has little width.
-func (r *run) sandboxText(row agentRow) string {
-	text := row.Sandbox
-	if row.Network != "" {
-		text += ", network " + row.Network
+// sandboxText is all of a sandbox in one cell: a table in a room has little width.
+func sandboxText(row agentRow) string {
+	var parts []string
+	for _, part := range []string{row.Sandbox, row.Network, row.Image} {
+		if part != "" {
+			parts = append(parts, part)
+		}
 	}
-	if row.Image != r.Settings.Image {
-		text += ", " + row.Image
-	}
-	return text
+	return strings.Join(parts, ", ")
 }
 
 // newAgentRow puts together what the entry says, what it inherits, and what runs.
