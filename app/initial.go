@@ -22,7 +22,7 @@ func (p *program) initCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "writes fraktalia.yaml for a homeserver that is there already, by asking",
-		Args:  cobra.NoArgs,
+		Args:  noWords,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return p.initialise(cmd.Context(), file) },
 	}
 	cmd.Flags().StringVar(&file, "config", filepath.Join(defaultData(), "fraktalia.yaml"), "the `file` to write")

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/signal"
 	"path/filepath"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"github.com/githabideri/fraktalia/config"
 	openclawshell "github.com/githabideri/fraktalia/openclaw/shell"
 	"github.com/githabideri/fraktalia/shell"
+	"github.com/githabideri/fraktalia/store"
 )
 
 // program is one run of the executable.
@@ -77,6 +79,9 @@ func (p *program) status(err error) int {
 	case errors.As(err, &problem):
 		fmt.Fprintln(p.stderr, problem.Sentence)
 		return 2
+	case errors.Is(err, store.ErrTooNew):
+		fmt.Fprintln(p.stderr, "The database was written by a newer fraktalia. Run that one, or put back the copy from before the upgrade.")
+		return 1
 	}
 	fmt.Fprintf(p.stderr, "fraktalia: %v\n", err)
 	return 1
@@ -125,12 +130,20 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 	return usage("%s", text)
 }
 
+// noWords is for commands that take flags only.
+func noWords(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usage("%q is one word too many; fraktalia %s --help shows its flags.", args[0], cmd.Name())
+	}
+	return nil
+}
+
 func (p *program) upCommand() *cobra.Command {
 	var o upOptions
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "brings up a homeserver on this machine, and the bot in its admin room",
-		Args:  cobra.NoArgs,
+		Args:  noWords,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return p.up(cmd.Context(), o) },
 	}
 	flags := cmd.Flags()
@@ -149,9 +162,12 @@ func (p *program) runCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "runs the bot against a homeserver that is there, as fraktalia.yaml says",
-		Args:  cobra.NoArgs,
+		Args:  noWords,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := config.Load(file)
+			if errors.Is(err, os.ErrNotExist) {
+				return failed("There is no %s. fraktalia init makes one; --config names another file.", file)
+			}
 			if err != nil {
 				return failed("%v", err)
 			}

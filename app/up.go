@@ -267,6 +267,7 @@ func (h *homestead) stopped(err error) error {
 	var noPython stack.ErrNoPython
 	var noVenv stack.ErrNoVenv
 	var name stack.ErrServerName
+	var listen stack.ErrListen
 	switch {
 	case errors.Is(err, context.Canceled):
 		return err
@@ -278,12 +279,14 @@ func (h *homestead) stopped(err error) error {
 		return failed("The server name of %s is %s, for ever. Leave --server-name out, or choose another folder with --data.", h.data, fixed.Have)
 	case errors.As(err, &name):
 		return usage("--server-name %s: a server name has small letters, digits, dots and dashes, such as family.example", name.Name)
+	case errors.As(err, &listen):
+		return usage("--listen %s cannot be used: it is HOST:PORT with an address of this machine, such as 127.0.0.1:8008", listen.Listen)
 	case errors.As(err, &noPython):
 		return failed("Python 3.11 or newer is needed for the homeserver and was not found. Install it (apt-get install python3).")
 	case errors.As(err, &noVenv):
 		return failed("Python cannot make virtual environments here. Install them: apt-get install python3-venv.")
 	}
-	h.log.WithError(err).Error("the homeserver could not be brought up")
+	h.log.WithError(err).Warn("the homeserver could not be brought up") // an error would be shown twice
 	return failed("The homeserver could not be brought up: %v. %s has more.", err, filepath.Join(h.data, "logs"))
 }
 

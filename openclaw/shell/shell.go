@@ -75,7 +75,7 @@ type shell struct {
 func usage(args cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, given []string) error {
 		if err := args(cmd, given); err != nil {
-			return &ExitError{Usage, fmt.Errorf("%w\nusage: %s", err, cmd.UseLine())}
+			return &ExitError{Usage, fmt.Errorf("that is not how %s is written\nusage: %s", cmd.CommandPath(), cmd.UseLine())}
 		}
 		return nil
 	}
