@@ -6,12 +6,8 @@ import (
 	"sync"
 	"time"
 
-	"maunium.net/go/mautrix"
-	"maunium.net/go/mautrix/crypto/attachment"
-	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
-	"github.com/githabideri/fraktalia/crashpoint"
 	"github.com/githabideri/fraktalia/reply"
 	"github.com/githabideri/fraktalia/store"
 )
@@ -224,44 +220,6 @@ func (t *talk) awaitShown(ctx context.Context) id.EventID {
 		}
 	}
 	return ""
-}
-
-// Confide implements command.Conversation. It plans the message's end as soon
-// as it stands in the room.
-func (t *talk) Confide(ctx context.Context, doc reply.Doc, lifetime time.Duration) error {
-	sent, err := t.bot.reply(ctx, t.room, t.evt, doc, t.part(secretPart))
-	if err != nil {
-		return err
-	}
-	crashpoint.At("card.sent")
-	due := store.Redaction{EventID: sent.String(), RoomID: t.row.RoomID, DueAt: time.Now().Add(lifetime)}
-	if err := t.bot.Store.PlanRedaction(ctx, due); err != nil {
-		return err
-	}
-	return t.bot.mark(ctx, t.room, sent, goneMark)
-}
-
-// Attach implements command.Conversation: the file is encrypted on its way.
-func (t *talk) Attach(ctx context.Context, file reply.File) error {
-	sealed := attachment.NewEncryptedFile()
-	stream := sealed.EncryptStream(file.Body)
-	uploaded, err := t.bot.client.UploadMedia(ctx, mautrix.ReqUploadMedia{
-		Content: stream, ContentLength: file.Size, ContentType: "application/octet-stream"})
-	if err != nil {
-		return fmt.Errorf("upload %s: %w", file.Name, err)
-	}
-	if err := stream.Close(); err != nil {
-		return fmt.Errorf("encrypt %s: %w", file.Name, err)
-	}
-	content := &event.MessageEventContent{
-		MsgType:   event.MsgFile,
-		Body:      file.Name,
-		Info:      &event.FileInfo{MimeType: file.Type, Size: int(file.Size)},
-		File:      &event.EncryptedFileInfo{EncryptedFile: *sealed, URL: uploaded.ContentURI.CUString()},
-		RelatesTo: &event.RelatesTo{InReplyTo: &event.InReplyTo{EventID: t.evt}},
-	}
-	_, err = t.bot.send(ctx, t.room, content, t.part("file"))
-	return err
 }
 
 // part names the transaction of a message beside the answer.

@@ -28,6 +28,14 @@ type File struct {
 	// Size is its length in bytes: servers want to know before.
 	Size int64
 	Body io.Reader
+	// Width and Height are those of a picture, in pixels; 0 for other files.
+	Width, Height int
+}
+
+// IsPicture says that the file can be looked at where it lands, e.g. between
+// the messages of a room.
+func (f File) IsPicture() bool {
+	return strings.HasPrefix(f.Type, "image/") && f.Width > 0 && f.Height > 0
 }
 
 // Doc is an answer's text, block below block.
