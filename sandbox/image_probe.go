@@ -1,15 +1,11 @@
 package sandbox
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"strings"
-	"time"
 
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/pkg/stdcopy"
 )
 
 // probeLife is when a container that looks into an image ends by itself, in
@@ -126,45 +122,10 @@ func (e *Engine) stopProbe(ctx context.Context, id string) {
 
 // ask runs a command for /bin/sh in a container and waits for its end.
 func (e *Engine) ask(ctx context.Context, id, command string) (output string, code int, err error) {
-	created, err := e.api.ContainerExecCreate(ctx, id, container.ExecOptions{
-		Cmd: []string{"/bin/sh", "-c", command}, AttachStdout: true, AttachStderr: true,
-	})
-	if err != nil {
-		return "", 0, e.engineError(err, "ask %q", command)
-	}
-	attached, err := e.api.ContainerExecAttach(ctx, created.ID, container.ExecAttachOptions{})
-	if err != nil {
-		return "", 0, e.engineError(err, "ask %q", command)
-	}
-	defer attached.Close()
-	defer context.AfterFunc(ctx, attached.Close)() // the stream does not heed the context by itself
-	var both bytes.Buffer
-	_, err = stdcopy.StdCopy(&both, &both, io.LimitReader(attached.Reader, probeOutput))
-	if ctx.Err() != nil {
-		return "", 0, context.Cause(ctx)
-	}
+	both := Capture{Most: probeOutput}
+	code, err = e.Exec(ctx, id, Command{Args: []string{"/bin/sh", "-c", command}, Stdout: &both, Stderr: &both})
 	if err != nil {
 		return "", 0, fmt.Errorf("ask %q: %w", command, err)
 	}
-	code, err = e.exitCode(ctx, created.ID)
-	return both.String(), code, err
-}
-
-// exitCode waits for the engine to notice the end: the stream ends a little
-// before that.
-func (e *Engine) exitCode(ctx context.Context, execID string) (int, error) {
-	for {
-		state, err := e.api.ContainerExecInspect(ctx, execID)
-		if err != nil {
-			return 0, e.engineError(err, "ask for the exit status")
-		}
-		if !state.Running {
-			return state.ExitCode, nil
-		}
-		select {
-		case <-ctx.Done():
-			return 0, context.Cause(ctx)
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
+	return both.String(), code, nil
 }
