@@ -131,7 +131,7 @@ func (c *carriers) settle(one *carrier, server net.Conn, sandbox Sandbox) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	w := c.forwarder.world.Load()
-	if !c.all[one] || !w.known || !w.has(runOf(sandbox), noAddr) {
+	if !c.all[one] || !w.knows(sandbox.Host) || !w.has(runOf(sandbox), noAddr) {
 		return false
 	}
 	one.server, one.sandbox = server, sandbox
@@ -175,10 +175,9 @@ func (c *carriers) drop(matches func(*carrier) bool) {
 }
 
 func (c *carriers) sweep(w *world) {
-	if !w.known {
-		return
-	}
-	c.drop(func(one *carrier) bool { return one.server != nil && !w.has(runOf(one.sandbox), noAddr) })
+	c.drop(func(one *carrier) bool {
+		return one.server != nil && w.knows(one.sandbox.Host) && !w.has(runOf(one.sandbox), noAddr)
+	})
 }
 
 // probe tries the other ways for one forward.

@@ -94,19 +94,27 @@ func connectionLimit() int64 {
 	return max((int64(min(limit.Cur, 1<<30))-reserved)/2, 64)
 }
 
-// SetSandboxes says which sandboxes run now. Connections to a run that is not
-// among them are reset.
-func (f *Forwarder) SetSandboxes(sandboxes []Sandbox) {
-	f.setWorld(&world{known: true, sandboxes: slices.Clone(sandboxes)})
-}
+// SetSandboxes says which sandboxes run now on this host. Connections to a run
+// that is not among them are reset.
+func (f *Forwarder) SetSandboxes(sandboxes []Sandbox) { f.SetHost("", sandboxes) }
 
 // SetUnknown says that nothing is known for the moment: new connections are
 // reset, those that are open stay until the next SetSandboxes.
-func (f *Forwarder) SetUnknown(err error) { f.setWorld(&world{err: err}) }
+func (f *Forwarder) SetUnknown(err error) { f.SetHostUnknown("", err) }
 
-func (f *Forwarder) setWorld(w *world) {
+// SetHost is SetSandboxes for another host's engine; each of the sandboxes
+// has that Host.
+func (f *Forwarder) SetHost(host string, sandboxes []Sandbox) {
+	f.setWorld(host, engine{known: true, sandboxes: slices.Clone(sandboxes)})
+}
+
+// SetHostUnknown is SetUnknown for another host's engine.
+func (f *Forwarder) SetHostUnknown(host string, err error) { f.setWorld(host, engine{err: err}) }
+
+func (f *Forwarder) setWorld(host string, e engine) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	w := f.world.Load().with(host, e)
 	f.world.Store(w)
 	for _, l := range f.loops {
 		l.post(func() { l.sweep(w) })

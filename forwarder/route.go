@@ -1,6 +1,7 @@
 package forwarder
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -10,9 +11,46 @@ import (
 // world is what is known of the sandboxes at one moment; it is never changed
 // once published.
 type world struct {
+	known     bool  // this host's engine is
+	err       error // of an engine that is not
+	sandboxes []Sandbox
+	engines   map[string]engine // by host, "" for this one
+}
+
+// engine is what is known of one engine's sandboxes.
+type engine struct {
 	known     bool
 	err       error
 	sandboxes []Sandbox
+}
+
+// with is the world with other news of one engine.
+func (w *world) with(host string, news engine) *world {
+	next := &world{engines: map[string]engine{"": {}}}
+	maps.Copy(next.engines, w.engines)
+	next.engines[host] = news
+	next.known = next.engines[""].known
+	for _, name := range slices.Sorted(maps.Keys(next.engines)) {
+		e := next.engines[name]
+		next.sandboxes = append(next.sandboxes, e.sandboxes...)
+		if !e.known && next.err == nil {
+			next.err = e.err
+		}
+	}
+	return next
+}
+
+// knows says whether a host's engine is known.
+func (w *world) knows(host string) bool { return w.engines[host].known }
+
+// knowsAll says whether every engine is.
+func (w *world) knowsAll() bool {
+	for _, e := range w.engines {
+		if !e.known {
+			return false
+		}
+	}
+	return len(w.engines) > 0
 }
 
 // run identifies one run of a container at its addresses. A connection
@@ -36,16 +74,16 @@ type target struct {
 // first; the others are tried where it refuses.
 // With other ways than addresses a sandbox without network is served too.
 func (w *world) resolve(spec Spec, otherWays bool) (State, []Sandbox) {
-	if !w.known {
-		return Unknown, nil
-	}
 	var found []Sandbox
 	for _, s := range w.sandboxes {
 		if spec.Agent == "" || s.Agent == spec.Agent {
 			found = append(found, s)
 		}
 	}
-	if len(found) == 0 {
+	switch {
+	case len(found) == 0 && !w.knowsAll():
+		return Unknown, nil
+	case len(found) == 0:
 		return Waiting, nil
 	}
 	if spec.Agent == "" && len(agents(found)) > 1 {
@@ -75,6 +113,9 @@ func agents(sandboxes []Sandbox) []string {
 func targets(sandboxes []Sandbox, port int) []target {
 	var all []target
 	for _, s := range sandboxes {
+		if s.Host != "" {
+			continue // the same address is another container's here
+		}
 		for _, addr := range s.Addrs {
 			all = append(all, target{s, netip.AddrPortFrom(addr, uint16(port))})
 		}

@@ -45,7 +45,8 @@ type Sandbox struct {
 	ID      string
 	Name    string
 	Agent   string       // "" for the sandbox that all agents share
-	Addrs   []netip.Addr // tried in this order; empty with network: none
+	Host    string       // on whose engine it runs; "" is this host's
+	Addrs   []netip.Addr // tried in this order, from that host; empty with network: none
 	Started time.Time    // of the present run: the newest is tried first
 }
 
@@ -164,3 +165,17 @@ func (e *SilentError) Error() string {
 }
 
 func (e *SilentError) Unwrap() error { return e.Err }
+
+// NoRelayError says that a sandbox can be reached by its addresses alone: what
+// listens on 127.0.0.1 inside, or has no network, would take the relay, which
+// its image does not have. It comes as the Err of a *SilentError.
+type NoRelayError struct {
+	Sandbox Sandbox
+	Err     error
+}
+
+func (e *NoRelayError) Error() string {
+	return fmt.Sprintf("sandbox %s has no relay: %v", e.Sandbox.Name, e.Err)
+}
+
+func (e *NoRelayError) Unwrap() error { return e.Err }

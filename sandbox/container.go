@@ -29,6 +29,7 @@ const inspectsAtOnce = 8
 type Container struct {
 	ID         string
 	Name       string       // without the engine's leading slash
+	Host       string       // of the engine, as ConnectThrough was told; "" is this one
 	Agent      string       // "" for the sandbox that all agents share
 	SessionKey string       // OpenClaw's key, e.g. "agent:mox:workspace:1a2b"
 	Image      string       // the name it was created from
@@ -81,6 +82,7 @@ func (e *Engine) inspect(ctx context.Context, id string, into *Container) error 
 		return fmt.Errorf("inspect container %.12s: %w", id, err)
 	}
 	*into = fromInspection(details)
+	into.Host = e.host
 	return nil
 }
 

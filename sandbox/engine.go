@@ -8,13 +8,15 @@ package sandbox
 import (
 	"context"
 	"fmt"
+	"net"
 
 	"github.com/docker/docker/client"
 )
 
 // Engine is a Docker engine, reached through its API.
 type Engine struct {
-	api *client.Client
+	api  *client.Client
+	host string
 }
 
 // Connect prepares a client of the engine at host, e.g.
@@ -30,6 +32,23 @@ func Connect(host string) (*Engine, error) {
 		return nil, fmt.Errorf("docker client for %q: %w", host, err)
 	}
 	return &Engine{api: api}, nil
+}
+
+// Host is the name of the machine that it runs on; "" is this one.
+func (e *Engine) Host() string { return e.host }
+
+// ConnectThrough prepares a client of the engine of another machine, to which
+// dial makes connections: host is what people call that machine. It does not
+// dial yet.
+func ConnectThrough(host string, dial func(ctx context.Context) (net.Conn, error)) (*Engine, error) {
+	api, err := client.NewClientWithOpts(
+		client.WithHost("http://docker."+host), // for the requests' headers only
+		client.WithDialContext(func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }),
+		client.WithAPIVersionNegotiation())
+	if err != nil {
+		return nil, fmt.Errorf("docker client for host %q: %w", host, err)
+	}
+	return &Engine{api: api, host: host}, nil
 }
 
 // Close releases idle connections to the engine.
