@@ -21,6 +21,9 @@ const (
 	labelSession = "openclaw.sessionKey"
 )
 
+// workspaceInside is where OpenClaw mounts the folder that an agent works in.
+const workspaceInside = "/workspace"
+
 // inspectsAtOnce bounds the requests that one listing keeps in flight.
 const inspectsAtOnce = 8
 
@@ -39,6 +42,12 @@ type Container struct {
 	Addrs      []netip.Addr // IPv4 before IPv6; empty unless it runs on a network
 	Started    time.Time    // of the present run, in the engine's clock; zero if never
 	State      string       // the engine's word: running, paused, exited, ...
+	Created    time.Time    // in the engine's clock
+	Workspace  string       // the folder on the engine's machine that is /workspace inside; "" where none is
+
+	sandbox bool     // it carries OpenClaw's label
+	command []string // what its own process runs
+	pid     int      // of that, on the engine's machine; 0 unless it runs
 }
 
 // Running says whether the container takes connections now; a paused one does
@@ -96,6 +105,17 @@ func fromInspection(details container.InspectResponse) Container {
 		ImageID:    details.Image,
 		User:       details.Config.User,
 		State:      details.State.Status,
+		sandbox:    details.Config.Labels[labelSandbox] != "",
+		command:    append([]string{details.Path}, details.Args...),
+		pid:        details.State.Pid,
+	}
+	if made, err := time.Parse(time.RFC3339Nano, details.Created); err == nil {
+		c.Created = made
+	}
+	for _, mount := range details.Mounts {
+		if mount.Type == "bind" && mount.Destination == workspaceInside {
+			c.Workspace = mount.Source
+		}
 	}
 	if started, err := time.Parse(time.RFC3339Nano, details.State.StartedAt); err == nil && started.Year() > 1 {
 		c.Started = started
