@@ -12,7 +12,13 @@ type Records interface {
 	DeleteForward(ctx context.Context, port int) error
 	Forwards(ctx context.Context) ([]store.Forward, error)
 	SavePerson(ctx context.Context, p store.Person) error
-	SaveBuild(ctx context.Context, b store.Build) error
+	// BeginBuild records a build before it begins, CandidateBuild what it is
+	// about to make live, EndBuild how it ended.
+	BeginBuild(ctx context.Context, b store.Build) (id int64, err error)
+	CandidateBuild(ctx context.Context, id int64, imageID string) error
+	EndBuild(ctx context.Context, b store.Build) error
+	// Builds lists the last builds of a tag with their layers, the newest first.
+	Builds(ctx context.Context, tag string, most int) ([]store.Build, error)
 	// BeginConfigEdit records a change of OpenClaw's configuration before it is
 	// written, WroteConfigEdit when it is, DropConfigEdit that it never was.
 	BeginConfigEdit(ctx context.Context, e store.ConfigEdit) (id int64, err error)

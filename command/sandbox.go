@@ -63,8 +63,11 @@ func rebuildSandbox(ctx context.Context, r *run, noCache bool) (reply.Answer, er
 	}
 	crashpoint.At("rebuild.built")
 	record := store.Build{Tag: r.Settings.Image, ImageID: result.Image.ID, Size: result.Image.Size,
-		StartedAt: started, Duration: result.Elapsed, StartedBy: r.request.Sender}
-	if err := r.Records.SaveBuild(ctx, record); err != nil {
+		StartedAt: started, Duration: result.Elapsed, StartedBy: r.request.Sender, Outcome: store.BuildDone}
+	if record.ID, err = r.Records.BeginBuild(ctx, record); err == nil {
+		err = r.Records.EndBuild(ctx, record)
+	}
+	if err != nil {
 		return reply.Answer{}, fmt.Errorf("record the build: %w", err)
 	}
 	doc := r.built(base, result)

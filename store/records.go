@@ -106,20 +106,3 @@ func (s *Store) ForgetRedaction(ctx context.Context, eventID string) error {
 	_, err := s.own.Exec(ctx, "DELETE FROM fraktalia_redaction WHERE event_id=$1", eventID)
 	return err
 }
-
-// Build is a sandbox image that was made.
-type Build struct {
-	Tag       string
-	ImageID   string
-	Size      int64
-	StartedAt time.Time
-	Duration  time.Duration
-	StartedBy string
-}
-
-// SaveBuild records an image that was made.
-func (s *Store) SaveBuild(ctx context.Context, b Build) error {
-	_, err := s.own.Exec(ctx, `INSERT INTO fraktalia_build (tag, image_id, size, started_at, duration, started_by)
-		VALUES ($1, $2, $3, $4, $5, $6)`, b.Tag, b.ImageID, b.Size, millis(b.StartedAt), b.Duration.Milliseconds(), b.StartedBy)
-	return err
-}
