@@ -22,7 +22,6 @@ import (
 	"github.com/githabideri/fraktalia/openclaw"
 	"github.com/githabideri/fraktalia/procnet"
 	"github.com/githabideri/fraktalia/sandbox"
-	"github.com/githabideri/fraktalia/secretfile"
 	"github.com/githabideri/fraktalia/shell"
 	"github.com/githabideri/fraktalia/store"
 )
@@ -45,7 +44,7 @@ type deployment struct {
 	engine   *sandbox.Engine
 	ports    *forwarder.Forwarder
 	watcher  *sandbox.Watcher
-	accounts *homeserver.Synapse
+	server   *server
 	agents   *agents
 	offers   chan openclaw.Event // what the roster's guard has to tell
 	commands *command.Commands
@@ -69,7 +68,8 @@ func open(ctx context.Context, c config.Config, log *logrus.Entry, version strin
 	}
 	d.ports = forwarder.New(forwarder.Options{Log: log.WithField("part", "forwarder"), Holder: holder, Drain: drain})
 	d.watcher = sandbox.NewWatcher(d.engine, log.WithField("part", "docker"), d.sandboxes)
-	d.accounts = homeserver.NewSynapse(homeserver.NewClient(c.Homeserver.Address, nil), registrationSecret(c, log), "")
+	d.server = &server{config: c.Homeserver, client: homeserver.NewClient(c.Homeserver.Address, nil), log: log.WithField("part", "homeserver"),
+		botToken: func() string { return d.bot.Token() }}
 	d.bot = bot.New(bot.Options{
 		Homeserver:   c.Homeserver.Address,
 		UserID:       c.Bot.UserID,
@@ -124,10 +124,18 @@ func (d *deployment) obey(ctx context.Context) error {
 }
 
 // liftRateLimit takes the bot out of the homeserver's limits on senders, where
-// the bot is its administrator; elsewhere it waits when it is told to.
+// the bot is its administrator and the server can do that; elsewhere it waits
+// when it is told to.
 func (d *deployment) liftRateLimit(ctx context.Context) {
-	admin := homeserver.NewSynapse(d.accounts.Client, "", homeserver.Secret(d.bot.Token()))
-	if err := admin.Unlimit(ctx, d.config.Bot.UserID); err != nil {
+	driver, err := d.server.driver(ctx)
+	if err == nil {
+		if limits, ok := driver.(interface {
+			Unlimit(ctx context.Context, userID string) error
+		}); ok {
+			err = limits.Unlimit(ctx, d.config.Bot.UserID)
+		}
+	}
+	if err != nil {
 		d.log.WithError(err).Info("the homeserver's rate limit stays in force for the bot")
 	}
 }
@@ -178,15 +186,4 @@ func holder(port int) string {
 		return found.String()
 	}
 	return ""
-}
-
-func registrationSecret(c config.Config, log *logrus.Entry) homeserver.Secret {
-	if c.Homeserver.RegistrationSecretFile == "" {
-		return ""
-	}
-	text, err := secretfile.Read(c.Homeserver.RegistrationSecretFile)
-	if err != nil {
-		log.WithError(err).Warn("the registration secret cannot be read: accounts cannot be made")
-	}
-	return homeserver.Secret(text)
 }

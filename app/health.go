@@ -43,15 +43,6 @@ func notWell(todo, format string, args ...any) command.Finding {
 	return command.Finding{Mark: command.NotWell, Fact: fmt.Sprintf(format, args...), Todo: todo}
 }
 
-func (d *deployment) homeserverHealth(ctx context.Context) command.Finding {
-	begun := time.Now()
-	if err := d.bot.Reachable(ctx); err != nil {
-		d.log.WithError(err).Info("status: the homeserver")
-		return notWell("see that it runs; its log says why it does not", "%s does not answer", d.config.Homeserver.Address)
-	}
-	return well("%s answers in %d ms, as %s", d.config.Homeserver.Address, time.Since(begun).Milliseconds(), d.config.Homeserver.ServerName)
-}
-
 func (d *deployment) dockerHealth(ctx context.Context) command.Finding {
 	version, err := d.engine.Version(ctx)
 	if err != nil {

@@ -16,6 +16,7 @@ func (d *deployment) services() command.Services {
 		Builder:  d.engine,
 		Agents:   d.agents,
 		People:   people{d},
+		Server:   d.server.driver,
 		Records:  d.store,
 		Health:   d.health(),
 		Trust:    d.bot,
@@ -51,10 +52,11 @@ func (p ports) Open(spec forwarder.Spec) (err error) {
 type people struct{ d *deployment }
 
 func (p people) Register(ctx context.Context, account homeserver.Account) (string, error) {
-	if p.d.config.Homeserver.RegistrationSecretFile == "" {
-		return "", homeserver.ErrNoSharedSecret{Address: p.d.config.Homeserver.Address}
+	driver, err := p.d.server.driver(ctx)
+	if err != nil {
+		return "", err
 	}
-	return p.d.accounts.Register(ctx, account)
+	return driver.Register(ctx, account)
 }
 
 func (p people) InviteToChat(ctx context.Context, userID string) error {

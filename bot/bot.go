@@ -128,8 +128,14 @@ func (b *Bot) AdminRoomID() string { return b.admin.String() }
 // ChatRoomID is the id of the friends' room.
 func (b *Bot) ChatRoomID() string { return b.chat.String() }
 
-// Token is the bot's access token, for the homeserver's admin interface.
-func (b *Bot) Token() string { return b.client.AccessToken }
+// Token is the bot's access token, for the homeserver's admin interface; "" as
+// long as the bot is not in its rooms.
+func (b *Bot) Token() string {
+	if !b.ready.Load() {
+		return ""
+	}
+	return b.client.AccessToken
+}
 
 // Reachable asks the homeserver whether it still knows the bot.
 func (b *Bot) Reachable(ctx context.Context) error {

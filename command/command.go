@@ -8,6 +8,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/githabideri/fraktalia/homeserver"
 	"github.com/githabideri/fraktalia/reply"
 )
 
@@ -63,6 +64,9 @@ type Services struct {
 	Builder  Builder
 	Agents   Agents
 	People   People
+	// Server gives the driver of the homeserver, whatever that is. Errors:
+	// homeserver.ErrUnreachable, homeserver.ErrUnknownKind.
+	Server   func(context.Context) (homeserver.Driver, error)
 	Records  Records
 	Health   []Check
 	Trust    Trust

@@ -106,31 +106,13 @@ func (r *run) joiningCard(ctx context.Context, userID string, password homeserve
 func accountProblem(err error, r *run) error {
 	var exists homeserver.ErrUserExists
 	var name homeserver.ErrInvalidName
-	var wrong homeserver.ErrWrongSecret
-	var none homeserver.ErrNoSharedSecret
-	var limited homeserver.ErrRateLimited
 	switch {
 	case errors.As(err, &exists):
 		return Because(err, "@%s:%s exists already (or did once: names are not given twice). Choose another name.", exists.Localpart, r.Settings.ServerName)
 	case errors.As(err, &name):
 		return Because(err, "%s", nameProblem(name, r.Settings.ServerName))
-	case errors.As(err, &wrong):
-		return Because(err, "The homeserver refuses our registration secret. Put its registration_shared_secret into the file that homeserver.registration_secret_file names.")
-	case errors.As(err, &none):
-		return Because(err, "The homeserver has no registration_shared_secret. Set one in its configuration, and name its file in homeserver.registration_secret_file.")
-	case errors.As(err, &limited):
-		return Because(err, "The homeserver asks to wait %s. Say it again then.", limited.RetryAfter.Round(time.Second))
 	}
-	return homeserverDown(err)
-}
-
-// homeserverDown words that the server does not answer; other errors stay.
-func homeserverDown(err error) error {
-	var down homeserver.ErrUnreachable
-	if errors.As(err, &down) {
-		return Because(err, "The homeserver at %s does not answer. Say it again when it is back; nothing was changed that I know of.", down.Address)
-	}
-	return err
+	return homeserverProblem(err)
 }
 
 func nameProblem(e homeserver.ErrInvalidName, server string) string {

@@ -40,6 +40,7 @@ type Homeserver struct {
 	ServerName             string `yaml:"server_name"`
 	PublicAddress          string `yaml:"public_address"`
 	RegistrationSecretFile string `yaml:"registration_secret_file"`
+	AdminTokenFile         string `yaml:"admin_token_file"`
 }
 
 // Bot is the bot's own account.
@@ -140,7 +141,7 @@ func Write(path string, c Config) error {
 
 // resolve makes every path absolute.
 func (c *Config) resolve(folder string) {
-	for _, path := range []*string{&c.Homeserver.RegistrationSecretFile, &c.Bot.PasswordFile, &c.Data, &c.OpenClaw.Config, &c.OpenClaw.GatewayTokenFile} {
+	for _, path := range []*string{&c.Homeserver.RegistrationSecretFile, &c.Homeserver.AdminTokenFile, &c.Bot.PasswordFile, &c.Data, &c.OpenClaw.Config, &c.OpenClaw.GatewayTokenFile} {
 		*path = absolute(*path, folder)
 	}
 }

@@ -11,6 +11,9 @@ import (
 type Driver interface {
 	Kind() Kind
 	Can() []Ability
+	// Prove asks something harmless that only an administrator may. Errors:
+	// ErrNotAdmin, ErrTokenRefused, ErrUnreachable.
+	Prove(ctx context.Context) error
 	Accounts
 	Tokens
 	Rooms
@@ -121,6 +124,12 @@ type Media struct {
 
 // Ability names a group of calls for people who ask what a server can do.
 type Ability string
+
+// Abilities lists all there are.
+func Abilities() []Ability {
+	return []Ability{CanRegister, CanListUsers, CanResetPassword, CanLock, CanSuspend, CanDeactivate, CanLogout,
+		CanTokens, CanListRooms, CanPurgeHistory, CanDeleteRoom, CanMedia}
+}
 
 // What a server may be able to do.
 const (

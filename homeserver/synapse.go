@@ -35,9 +35,10 @@ type Account struct {
 	Admin       bool   // administrator of the homeserver
 }
 
-// Register makes an account by the shared secret and returns its user id. It
+// Register makes an account and returns its user id. By the shared secret it
 // can never touch an account that exists: the server refuses the name in one
-// transaction. No device is logged in.
+// transaction. Without the secret an administrator looks first. No device is
+// logged in.
 //
 // Errors: ErrInvalidName, ErrUserExists, ErrWrongSecret, ErrNoSharedSecret,
 // ErrRateLimited, ErrUnreachable.
@@ -45,6 +46,43 @@ func (s *Synapse) Register(ctx context.Context, account Account) (string, error)
 	if err := ValidLocalpart(account.Localpart, ""); err != nil {
 		return "", err
 	}
+	switch {
+	case s.shared != "":
+		return s.registerByShared(ctx, account)
+	case s.token != "":
+		return s.registerByToken(ctx, account)
+	}
+	return "", ErrNoSharedSecret{Address: s.address}
+}
+
+// registerByToken makes an account as an administrator. That call would set the
+// password of one that exists, so it is looked up first.
+func (s *Synapse) registerByToken(ctx context.Context, account Account) (string, error) {
+	me, err := s.Whoami(ctx, s.token)
+	if err != nil {
+		return "", err
+	}
+	_, server, _ := strings.Cut(me.UserID, ":")
+	id := "@" + account.Localpart + ":" + server
+	if there, err := s.Exists(ctx, id); err != nil || there {
+		return "", errors.Join(err, existing(there, account))
+	}
+	body := map[string]any{"password": account.Password.Reveal(), "admin": account.Admin}
+	if account.DisplayName != "" {
+		body["displayname"] = account.DisplayName
+	}
+	err = s.admin(ctx, request{action: "register account", method: http.MethodPut, path: pathf("/_synapse/admin/v2/users/%s", id), body: body}, nil)
+	return id, s.registrationFailure(account, err)
+}
+
+func existing(there bool, account Account) error {
+	if !there {
+		return nil
+	}
+	return ErrUserExists{Localpart: account.Localpart}
+}
+
+func (s *Synapse) registerByShared(ctx context.Context, account Account) (string, error) {
 	const path = "/_synapse/admin/v1/register"
 	var nonce struct{ Nonce string }
 	if err := s.call(ctx, request{action: "begin to register", method: http.MethodGet, path: path}, &nonce); err != nil {

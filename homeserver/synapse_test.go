@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -22,6 +23,39 @@ func TestSynapse(t *testing.T) {
 	t.Run("devices", func(t *testing.T) { devices(t, s) })
 	t.Run("not an administrator", func(t *testing.T) { notAdmin(t, s) })
 	t.Run("unlimited", func(t *testing.T) { unlimited(t, s) })
+	t.Run("opened", func(t *testing.T) { opened(t, s) })
+	t.Run("without the shared secret", func(t *testing.T) { withoutShared(t, s) })
+}
+
+func opened(t *testing.T, s *synapse) {
+	driver, err := homeserver.Open(t.Context(), homeserver.Options{Client: s.Client, Token: s.admin.Token})
+	if err != nil || driver.Kind() != homeserver.KindSynapse || !slices.Equal(driver.Can(), homeserver.Abilities()) {
+		t.Fatalf("Open = %v, %v", driver, err)
+	}
+	if err := driver.Prove(t.Context()); err != nil {
+		t.Error(err)
+	}
+	bad := homeserver.NewSynapse(s.Client, "", "no token of anybody")
+	if err := bad.Prove(t.Context()); !errors.As(err, new(homeserver.ErrTokenRefused)) {
+		t.Errorf("a wrong token: %v", err)
+	}
+}
+
+// withoutShared: an administrator's token makes accounts, too, and touches none
+// that is there.
+func withoutShared(t *testing.T, s *synapse) {
+	by := homeserver.NewSynapse(s.Client, "", s.admin.Token)
+	password := homeserver.NewPassword()
+	id, err := by.Register(t.Context(), homeserver.Account{Localpart: "tilda", Password: password, DisplayName: "Tilda"})
+	if err != nil || id != "@tilda:test.example" {
+		t.Fatalf("Register = %q, %v", id, err)
+	}
+	if _, err := by.Register(t.Context(), homeserver.Account{Localpart: "tilda", Password: homeserver.NewPassword()}); !errors.As(err, new(homeserver.ErrUserExists)) {
+		t.Errorf("again: %v", err)
+	}
+	if _, err := s.Login(t.Context(), "tilda", password, ""); err != nil {
+		t.Errorf("the password has changed: %v", err)
+	}
 }
 
 func registerAndLogIn(t *testing.T, s *synapse) {

@@ -13,9 +13,11 @@ var _ Driver = (*Synapse)(nil)
 func (s *Synapse) Kind() Kind { return KindSynapse }
 
 // Can lists everything: Synapse's interface is the widest.
-func (s *Synapse) Can() []Ability {
-	return []Ability{CanRegister, CanListUsers, CanResetPassword, CanLock, CanSuspend, CanDeactivate, CanLogout,
-		CanTokens, CanListRooms, CanPurgeHistory, CanDeleteRoom, CanMedia}
+func (s *Synapse) Can() []Ability { return Abilities() }
+
+// Prove asks for the list of rooms, of which one is enough.
+func (s *Synapse) Prove(ctx context.Context) error {
+	return s.admin(ctx, request{action: "prove to be an administrator", method: http.MethodGet, path: "/_synapse/admin/v1/rooms?limit=1"}, nil)
 }
 
 // synapseUser is a User as Synapse sends it: as "name" in lists and alone.
