@@ -17,7 +17,7 @@ const module = "github.com/githabideri/fraktalia/"
 // to editors.
 var above = map[string][]string{
 	"":         {"app"},
-	"app":      {"bot", "command", "config", "forwarder", "homeserver", "openclaw", "reply", "sandbox", "shell", "stack", "store"},
+	"app":      {"bot", "command", "config", "firewall", "forwarder", "homeserver", "openclaw", "reply", "sandbox", "shell", "stack", "store"},
 	"bot":      {"command", "reply", "store"},
 	"shell":    {"command", "reply", "store"},
 	"command":  {"docker", "forwarder", "homeserver", "openclaw", "reply", "sandbox", "store"},

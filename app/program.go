@@ -103,7 +103,7 @@ func (p *program) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%s", err) })
 	root.PersistentFlags().StringVar(&p.socket, "socket", defaultSocket(), "the `path` of the running program's socket (or FRAKTALIA_SOCKET)")
 	root.AddGroup(&cobra.Group{ID: "here", Title: "On this machine:"}, &cobra.Group{ID: "live", Title: "To the running program, as in the room:"})
-	for _, cmd := range []*cobra.Command{p.upCommand(), p.runCommand(), p.initCommand(), p.configCommand()} {
+	for _, cmd := range []*cobra.Command{p.upCommand(), p.runCommand(), p.initCommand(), p.configCommand(), p.firewallCommand()} {
 		cmd.GroupID = "here"
 		root.AddCommand(cmd)
 	}
@@ -133,7 +133,7 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 // noWords is for commands that take flags only.
 func noWords(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usage("%q is one word too many; fraktalia %s --help shows its flags.", args[0], cmd.Name())
+		return usage("%q is one word too many; %s --help shows its flags.", args[0], cmd.CommandPath())
 	}
 	return nil
 }

@@ -70,6 +70,7 @@ func (c *Config) check() []string {
 		oneOf("forwards.listen", strings.TrimSpace(name), "loopback", "lan", "tailnet", "any")
 	}
 	oneOf("log.level", c.Log.Level, "debug", "info", "warning", "error")
+	list = append(list, c.Firewall.check()...)
 	say(c.Sandbox.Image == "", "sandbox.image: missing")
 	slices.Sort(list)
 	return list

@@ -31,6 +31,7 @@ type Config struct {
 	Forwards   Forwards   `yaml:"forwards"`
 	Sandbox    Sandbox    `yaml:"sandbox"`
 	OpenClaw   OpenClaw   `yaml:"openclaw"`
+	Firewall   Firewall   `yaml:"firewall"`
 	Log        Log        `yaml:"log"`
 }
 
@@ -86,6 +87,7 @@ func Default() Config {
 		Data:     ".",
 		Forwards: Forwards{Range: PortRange{9000, 9099}, Listen: "loopback, lan, tailnet"},
 		Sandbox:  Sandbox{Image: "openclaw-sandbox:bookworm-slim", Base: "debian:bookworm-slim"},
+		Firewall: defaultFirewall(),
 		OpenClaw: OpenClaw{Config: "~/.openclaw/openclaw.json", Gateway: "http://127.0.0.1:18789"},
 		Log:      Log{Level: "info"},
 	}

@@ -1,13 +1,18 @@
 package config
 
 import (
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
+
+// addresses are compared as values.
+var addresses = cmpopts.EquateComparable(netip.Addr{}, netip.AddrPort{}, netip.Prefix{})
 
 func TestShippedExampleLoads(t *testing.T) {
 	folder := t.TempDir()
@@ -37,7 +42,7 @@ func TestExampleAgreesWithDefaults(t *testing.T) {
 	d := Default()
 	d.resolve("/x")
 	d.Homeserver, d.Bot, d.Owners = c.Homeserver, c.Bot, c.Owners
-	if diff := cmp.Diff(d, c); diff != "" {
+	if diff := cmp.Diff(d, c, addresses); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -69,7 +74,7 @@ func TestWrittenFileKeepsExplanationsAndLoads(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.resolve(filepath.Dir(path))
-	if diff := cmp.Diff(c, got); diff != "" {
+	if diff := cmp.Diff(c, got, addresses); diff != "" {
 		t.Error(diff)
 	}
 	text, _ := os.ReadFile(path)

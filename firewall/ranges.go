@@ -1,0 +1,68 @@
+package firewall
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// special are the addresses that are not the internet. Of IPv6 only 2000::/3
+// is given out at all, so everything else is closed without being listed.
+func special() []netip.Prefix {
+	var list []netip.Prefix
+	for _, text := range []string{
+		"0.0.0.0/8",        // this machine
+		"10.0.0.0/8",       // private (RFC 1918)
+		"100.64.0.0/10",    // carriers' NAT; Tailscale; Alibaba's metadata
+		"127.0.0.0/8",      // loopback
+		"168.63.129.16/32", // Azure's own services, on a public address
+		"169.254.0.0/16",   // link-local; the clouds' metadata
+		"172.16.0.0/12",    // private; Docker's networks
+		"192.0.0.0/24",     // protocols' own; Oracle's metadata
+		"192.0.2.0/24",     // documentation
+		"192.88.99.0/24",   // 6to4 relays, given up
+		"192.168.0.0/16",   // private
+		"198.18.0.0/15",    // measurements
+		"198.51.100.0/24",  // documentation
+		"203.0.113.0/24",   // documentation
+		"224.0.0.0/4",      // multicast
+		"240.0.0.0/4",      // not given out; broadcast
+		"::/3",             // loopback, mapped IPv4 and NAT64, which would reach the private ranges above
+		"4000::/2",         // not given out
+		"8000::/1",         // not given out; ULA (fc00::/7) with Tailscale and metadata; link-local; multicast
+		"2001::/23",        // protocols' own; Teredo, which has IPv4 addresses in it
+		"2001:db8::/32",    // documentation
+		"2002::/16",        // 6to4, which has IPv4 addresses in it
+		"3fff::/20",        // documentation
+	} {
+		list = append(list, netip.MustParsePrefix(text))
+	}
+	return list
+}
+
+// closed are all ranges that a sandbox may not reach, sorted, none within
+// another: sets of the kernel take no overlapping ones.
+func (p Policy) closed() []netip.Prefix {
+	all := special()
+	for _, prefix := range p.Local {
+		if prefix.Bits() > 0 { // a network of everything is a mistake of somebody's, and no reason to close the internet
+			all = append(all, prefix.Masked())
+		}
+	}
+	slices.SortFunc(all, func(a, b netip.Prefix) int {
+		if a.Addr() == b.Addr() {
+			return a.Bits() - b.Bits()
+		}
+		return a.Addr().Compare(b.Addr())
+	})
+	var apart []netip.Prefix
+	for _, prefix := range all {
+		if n := len(apart); n == 0 || !apart[n-1].Overlaps(prefix) { // sorted: a wider one comes first
+			apart = append(apart, prefix)
+		}
+	}
+	return apart
+}
+
+func ofFamily(list []netip.Prefix, six bool) []netip.Prefix {
+	return slices.DeleteFunc(slices.Clone(list), func(p netip.Prefix) bool { return p.Addr().Is6() != six })
+}
