@@ -5,7 +5,6 @@ import (
 
 	"github.com/githabideri/fraktalia/command"
 	"github.com/githabideri/fraktalia/forwarder"
-	"github.com/githabideri/fraktalia/homeserver"
 	"github.com/githabideri/fraktalia/stack"
 )
 
@@ -15,7 +14,7 @@ func (d *deployment) services() command.Services {
 		Forwards: ports{d.ports, d.config.Forwards.Listen},
 		Builder:  d.engine,
 		Agents:   d.agents,
-		People:   people{d},
+		People:   d.bot,
 		Server:   d.server.driver,
 		Records:  d.store,
 		Health:   d.health(),
@@ -27,6 +26,8 @@ func (d *deployment) services() command.Services {
 			Image:        d.config.Sandbox.Image,
 			Base:         d.config.Sandbox.Base,
 			ServerName:   d.config.Homeserver.ServerName,
+			Owners:       d.config.Owners,
+			Bot:          d.config.Bot.UserID,
 			Address:      d.publicAddress,
 			Hosts:        hosts,
 			CardLifetime: cardLifetime,
@@ -45,22 +46,6 @@ func (p ports) Open(spec forwarder.Spec) (err error) {
 		return err
 	}
 	return p.Forwarder.Open(spec)
-}
-
-// people joins the two halves of giving somebody access: the account, made on
-// the homeserver, and the invitation, sent by the bot.
-type people struct{ d *deployment }
-
-func (p people) Register(ctx context.Context, account homeserver.Account) (string, error) {
-	driver, err := p.d.server.driver(ctx)
-	if err != nil {
-		return "", err
-	}
-	return driver.Register(ctx, account)
-}
-
-func (p people) InviteToChat(ctx context.Context, userID string) error {
-	return p.d.bot.InviteToChat(ctx, userID)
 }
 
 // publicAddress is where friends reach the homeserver.

@@ -7,7 +7,6 @@ package bot
 import (
 	"context"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -149,15 +148,3 @@ func (b *Bot) Reachable(ctx context.Context) error {
 func (b *Bot) secret(name string) string { return filepath.Join(b.Secrets, name) }
 
 func (b *Bot) isOwner(user id.UserID) bool { return b.owners[user] }
-
-// InviteToChat invites an account to the friends' room.
-func (b *Bot) InviteToChat(ctx context.Context, userID string) error {
-	if !b.ready.Load() {
-		return errNotConnected
-	}
-	_, err := b.client.InviteUser(ctx, b.chat, &mautrix.ReqInviteUser{UserID: id.UserID(userID)})
-	if err != nil {
-		return fmt.Errorf("invite %s to the chat room: %w", userID, err)
-	}
-	return nil
-}

@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"maunium.net/go/mautrix/id"
@@ -35,15 +36,20 @@ func (b *Bot) redactDue(ctx context.Context) {
 	}
 }
 
-// redactOnClick takes a message out of the room before its time, when an owner
-// reacts to it.
+// redactOnClick takes a message out of the room before its time, and all about
+// the same subject, when an owner reacts to it.
 func (b *Bot) redactOnClick(ctx context.Context, evt id.EventID) {
 	planned, err := b.Store.Redactions(ctx)
 	if err != nil {
 		b.Log.WithError(err).Error("cannot read what is to be redacted")
 	}
+	at := slices.IndexFunc(planned, func(r store.Redaction) bool { return r.EventID == evt.String() })
+	if at < 0 {
+		return
+	}
+	clicked := planned[at]
 	for _, r := range planned {
-		if r.EventID == evt.String() {
+		if r.EventID == clicked.EventID || r.Subject != "" && r.Subject == clicked.Subject {
 			b.redactNow(ctx, r)
 		}
 	}

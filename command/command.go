@@ -53,9 +53,21 @@ type Conversation interface {
 	Cancelable(ctx context.Context) (context.Context, context.CancelFunc)
 	// Attach hands over a file.
 	Attach(ctx context.Context, file reply.File) error
-	// Confide shows a secret, which vanishes by itself after lifetime where
-	// the place can do that.
-	Confide(ctx context.Context, doc reply.Doc, lifetime time.Duration) error
+	// Confide shows a secret to owners alone; where the place can do that, it
+	// vanishes by itself.
+	Confide(ctx context.Context, secret Confidence) error
+}
+
+// Confidence is a secret that is told.
+type Confidence struct {
+	// Files come before the words: pictures, or what is too long for words.
+	Files []reply.File
+	Doc   reply.Doc
+	// Lifetime is how long it stays.
+	Lifetime time.Duration
+	// Subject is what it is about: all that is told about one subject vanishes
+	// together.
+	Subject string
 }
 
 // Services are the parts of the program that commands act on.
@@ -82,6 +94,9 @@ type Settings struct {
 	Image, Base string
 	// ServerName is the part behind the colon of account ids.
 	ServerName string
+	// Owners are the accounts that may command, Bot is the program's own.
+	Owners []string
+	Bot    string
 	// Address is where friends reach the homeserver.
 	Address func(context.Context) string
 	// Hosts are names of this machine by which people reach forwarded ports,

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/githabideri/fraktalia/forwarder"
-	"github.com/githabideri/fraktalia/homeserver"
 	"github.com/githabideri/fraktalia/reply"
 	"github.com/githabideri/fraktalia/store"
 )
@@ -20,7 +19,7 @@ import (
 // desk is a Conversation that remembers what was said.
 type desk struct {
 	updates  chan reply.Doc // may be nil
-	confided []reply.Doc
+	confided []Confidence
 	yes      bool
 	asked    func() // what happens while a question is open; may be nil
 }
@@ -40,28 +39,8 @@ func (d *desk) Ask(context.Context, reply.Doc) (bool, error) {
 func (d *desk) Cancelable(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithCancel(ctx)
 }
-func (d *desk) Confide(ctx context.Context, doc reply.Doc, _ time.Duration) error {
-	d.confided = append(d.confided, doc)
-	return ctx.Err()
-}
-
-// town is a homeserver of a map; "boom" breaks it, and nobody can invite "shy".
-type town map[string]bool
-
-func (t town) Register(_ context.Context, account homeserver.Account) (string, error) {
-	if account.Localpart == "boom" {
-		panic("boom")
-	}
-	if t[account.Localpart] {
-		return "", homeserver.ErrUserExists{Localpart: account.Localpart}
-	}
-	t[account.Localpart] = true
-	return "@" + account.Localpart + ":test", nil
-}
-func (t town) InviteToChat(ctx context.Context, userID string) error {
-	if userID == "@shy:test" {
-		return errors.New("no room")
-	}
+func (d *desk) Confide(ctx context.Context, secret Confidence) error {
+	d.confided = append(d.confided, secret)
 	return ctx.Err()
 }
 
@@ -83,6 +62,7 @@ type bench struct {
 	commands *Commands
 	records  *store.Store
 	forwards gateForwards
+	town     *town
 	desk     *desk
 	rows     int
 }
@@ -102,10 +82,11 @@ func newBench(t *testing.T) *bench {
 			}
 		}
 	})
+	b.town = newTown("bob")
 	b.commands = New(Services{
-		Forwards: b.forwards, People: town{"bob": true}, Records: records,
+		Forwards: b.forwards, People: b.town, Server: b.town.server, Agents: &claw{path: filepath.Join(t.TempDir(), "none.json")}, Records: records,
 		Health: []Check{{"sun", func(context.Context) Finding { return Finding{Mark: NotWell, Fact: "it sets", Todo: "wait"} }}},
-		Settings: Settings{FirstPort: 39000, LastPort: 39099, ServerName: "test", CardLifetime: 30 * time.Minute,
+		Settings: Settings{FirstPort: 39000, LastPort: 39099, ServerName: "test", Owners: []string{"@o:test"}, Bot: "@bot:test", CardLifetime: 30 * time.Minute,
 			Address: func(context.Context) string { return "http://home" }, Hosts: func(context.Context) []string { return nil }},
 	})
 	return b
@@ -175,24 +156,6 @@ func TestMistakesGetOnePlainSentence(t *testing.T) {
 	}
 }
 
-func TestJoiningCardIsConfidedAndNotAnswered(t *testing.T) {
-	b := newBench(t)
-	text, err := b.do(t, "adduser carol")
-	if err != nil || text != "" {
-		t.Fatalf("%q %v", text, err)
-	}
-	if len(b.desk.confided) != 1 {
-		t.Fatal("no card")
-	}
-	card := strings.Split(b.desk.confided[0].Text(), "\n")
-	if card[0] != "Address: http://home" || card[1] != "User: @carol:test" || !strings.HasPrefix(card[2], "Password: ") || len(card[2]) < 30 {
-		t.Errorf("card is %q", card)
-	}
-	if p, ok, _ := b.records.PersonOf(context.Background(), "@carol:test"); !ok || p.AddedBy != "@o:test" {
-		t.Errorf("record is %+v %v", p, ok)
-	}
-}
-
 func TestStatusSaysWhatToDo(t *testing.T) {
 	b := newBench(t)
 	text, err := b.do(t, "status")
@@ -201,21 +164,6 @@ func TestStatusSaysWhatToDo(t *testing.T) {
 	}
 	if text, err = b.do(t, "status --json"); err != nil || !strings.Contains(text, `"mark": "failed"`) {
 		t.Errorf("%s %v", text, err)
-	}
-}
-
-// Once the account is made its password is shown, whatever else fails.
-func TestJoiningCardIsShownWhateverFails(t *testing.T) {
-	b := newBench(t)
-	_, err := b.do(t, "adduser shy")
-	if len(b.desk.confided) != 1 || err == nil || !strings.Contains(err.Error(), "Invite it by hand.") {
-		t.Errorf("%d cards, %v", len(b.desk.confided), err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	_, err = b.commands.Do(ctx, Request{Args: []string{"adduser", "dora"}, Sender: "@o:test", Role: Owner}, b.desk)
-	if _, known, _ := b.records.PersonOf(context.Background(), "@dora:test"); err != nil || !known || len(b.desk.confided) != 2 {
-		t.Errorf("stopped after the registration: %v, known %v, %d cards", err, known, len(b.desk.confided))
 	}
 }
 

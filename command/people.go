@@ -3,136 +3,149 @@ package command
 import (
 	"context"
 	"errors"
-	"fmt"
-	"time"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/githabideri/fraktalia/crashpoint"
 	"github.com/githabideri/fraktalia/homeserver"
-	"github.com/githabideri/fraktalia/reply"
-	"github.com/githabideri/fraktalia/store"
+	"github.com/githabideri/fraktalia/openclaw/json5"
 )
 
-// People is what the commands for accounts act on.
+// People is what the commands for accounts act on in rooms; the accounts
+// themselves are the homeserver's (Services.Server).
 type People interface {
-	// Register makes an account; it never touches one that exists.
-	Register(ctx context.Context, account homeserver.Account) (userID string, err error)
-	// InviteToChat invites an account to the chat room.
-	InviteToChat(ctx context.Context, userID string) error
+	// Invite invites an account to a room, Kick takes it out, or its invitation
+	// back. It is no error where it is so already. Errors: *NotAllowed,
+	// *HomeserverAway.
+	Invite(ctx context.Context, room, userID string) error
+	Kick(ctx context.Context, room, userID string) error
+	// MayInvite says whether the bot's power in a room is enough to invite.
+	MayInvite(ctx context.Context, room string) (bool, error)
+	// ChatRoomID is the friends' room.
+	ChatRoomID() string
+	// IsAdminRoom says that a room is the one in which owners command.
+	IsAdminRoom(room string) bool
+	// Places lists the rooms that the bot is in, but for the admin room.
+	Places(ctx context.Context) ([]Place, error)
 }
+
+// Place is a room, with the people who are in it or invited.
+type Place struct {
+	ID, Name string
+	Members  map[string]Membership
+}
+
+// Membership is how somebody stands to a room.
+type Membership string
+
+// How somebody stands to a room.
+const (
+	Joined  Membership = "joined"
+	Invited Membership = "invited"
+)
+
+// NotAllowed says that the bot's power in a room is not enough.
+type NotAllowed struct {
+	What string
+	Err  error
+}
+
+func (e *NotAllowed) Error() string { return e.What + ": " + e.Err.Error() }
+func (e *NotAllowed) Unwrap() error { return e.Err }
+
+// HomeserverAway says that the homeserver did not answer the bot.
+type HomeserverAway struct {
+	Address, What string
+	Err           error
+}
+
+func (e *HomeserverAway) Error() string { return e.What + ": " + e.Err.Error() }
+func (e *HomeserverAway) Unwrap() error { return e.Err }
+
+// peopleLane keeps what is done to accounts in the order of the commands.
+const peopleLane = "people"
 
 func (r *run) peopleFamily() []*cobra.Command {
-	adduser := &cobra.Command{
-		Use:     "adduser NAME",
-		Short:   "makes an account for a friend and invites it to the chat room",
-		Long:    "Answers with a joining card: address, user and a first password. The card vanishes from the room after half an hour, or when you react to it.",
-		Example: "adduser alice",
-		Aliases: []string{"add-user"},
-		Args:    exactly(1, "the friend's name"),
-		Annotations: map[string]string{
-			laneKey:        "people",
-			interruptedKey: "If the account was made and no card stands here, nobody knows its password: give your friend another name.",
-		},
-		RunE: r.does(addUser),
-	}
-	return []*cobra.Command{adduser}
+	family := []*cobra.Command{r.addUserCommand(), r.removeUserCommand(), r.usersCommand(), r.tokensCommand()}
+	return append(append(family, r.stateCommands()...), r.inviteCommands()...)
 }
 
-func addUser(ctx context.Context, r *run, args []string) (reply.Answer, error) {
-	name, err := homeserver.Localpart(args[0], r.Settings.ServerName)
+// person finds the account that somebody typed: a name, or a whole id of this
+// server. An unknown one is told with the nearest names.
+func (r *run) person(ctx context.Context, driver homeserver.Driver, typed string) (homeserver.User, error) {
+	userID, err := r.userID(typed)
 	if err != nil {
-		return reply.Answer{}, accountProblem(err, r)
+		return homeserver.User{}, err
 	}
-	password := homeserver.NewPassword()
-	userID, err := r.People.Register(ctx, homeserver.Account{Localpart: name, Password: password})
-	if err != nil {
-		return reply.Answer{}, accountProblem(err, r)
+	user, err := driver.User(ctx, userID)
+	var missing homeserver.ErrNotFound
+	if !errors.As(err, &missing) {
+		return user, homeserverProblem(err)
 	}
-	crashpoint.At("adduser.registered")
-	return reply.Answer{}, r.handOver(ctx, userID, password)
+	var names []string
+	if users, err := driver.Users(ctx); err == nil {
+		for _, u := range users {
+			names = append(names, localpart(u.ID))
+		}
+	}
+	return homeserver.User{}, Because(err, "There is no account %s.%s", userID, nearest(json5.Nearest(localpart(userID), names), usersHint(r), 1))
 }
 
-// What follows a registration goes on after the person or the program has
-// stopped it: the account is there by then, and its password nowhere but here.
-const (
-	inviteLimit = 20 * time.Second // the card waits no longer for the invitation,
-	inviteExtra = time.Second      // nor longer than this after the stop
-	cardExtra   = 4 * time.Second
-)
+func usersHint(r *run) string { return prompt(r.request) + "users lists them." }
 
-// handOver records and invites a new account and shows its joining card,
-// whatever goes wrong before.
-func (r *run) handOver(ctx context.Context, userID string, password homeserver.Secret) error {
-	showing, cancel := Outlast(ctx, cardExtra)
-	defer cancel()
-	recorded := r.Records.SavePerson(showing, store.Person{UserID: userID, AddedBy: r.request.Sender, AddedAt: time.Now()})
-	invited := r.invite(ctx, userID)
-	crashpoint.At("adduser.invited")
-	if err := r.talk.Confide(showing, r.joiningCard(showing, userID, password), r.Settings.CardLifetime); err != nil {
-		return Because(errors.Join(err, recorded, invited), "The account %s is made, but its joining card could not be shown, so its password is lost. "+
-			"Set one with the homeserver's own tools, or choose another name.", userID)
+// userID reads a name or a whole id of this server, of an account that is
+// there: old ones may have names that no new one may have.
+func (r *run) userID(typed string) (string, error) {
+	name := strings.TrimPrefix(strings.TrimSpace(typed), "@")
+	name, server, whole := strings.Cut(name, ":")
+	if whole && server != r.Settings.ServerName {
+		return "", Sorry("I look after accounts on %s only, not on %.60s.", r.Settings.ServerName, server)
 	}
+	if name == "" || len(name) > 255 || strings.ContainsAny(name, " \t\n/?#") {
+		return "", Sorry("%.60q is no account: say a name such as alice, or an id such as @alice:%s.", typed, r.Settings.ServerName)
+	}
+	return "@" + name + ":" + r.Settings.ServerName, nil
+}
+
+func localpart(userID string) string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(userID, "@"), ":")
+	return name
+}
+
+// spared refuses what would take the deployment from its owners: what is a
+// verb such as "remove".
+func (r *run) spared(userID, verb string) error {
 	switch {
-	case invited != nil:
-		return Because(errors.Join(invited, recorded), "The account %s is made and its card is good, but inviting it to the chat room failed. Invite it by hand.", userID)
-	case recorded != nil:
-		return Because(recorded, "The account %s is made and its card is good, but I could not write down who added it. The log says why.", userID)
+	case userID == r.Settings.Bot:
+		return Sorry("%s is my own account: I do not %s myself.", userID, verb)
+	case slices.Contains(r.Settings.Owners, userID):
+		return Sorry("%s is an owner: I do not %s owners. Take the name out of owners in fraktalia.yaml and restart me first.", userID, verb)
 	}
 	return nil
 }
 
-func (r *run) invite(ctx context.Context, userID string) error {
-	ctx, cancel := Outlast(ctx, inviteExtra)
-	defer cancel()
-	ctx, stop := context.WithTimeout(ctx, inviteLimit)
-	defer stop()
-	return r.People.InviteToChat(ctx, userID)
+// place finds a room that friends may be in by its id, alias or name.
+func (r *run) place(ctx context.Context, typed string) (Place, error) {
+	id, err := r.Agents.FindRoom(ctx, typed)
+	if err != nil {
+		return Place{}, peopleProblem(r.nearRoom(err))
+	}
+	if r.People.IsAdminRoom(id) {
+		return Place{}, Sorry("That is the admin room, which is for owners: name them in owners of fraktalia.yaml, and I invite them.")
+	}
+	return Place{ID: id, Name: orElse(r.Agents.RoomName(ctx, id), id)}, nil
 }
 
-// joiningCard is what the owner passes on to the friend.
-func (r *run) joiningCard(ctx context.Context, userID string, password homeserver.Secret) reply.Doc {
-	return reply.Doc{
-		reply.Lines{Items: []reply.Line{
-			{"Address: ", r.Settings.Address(ctx)},
-			{"User: ", userID},
-			{"Password: ", password.Reveal()},
-		}},
-		reply.P(fmt.Sprintf("Pass this on; it vanishes from here in %d minutes, or when you react to it.", int(r.Settings.CardLifetime.Minutes()))),
+// nearRoom offers the nearest names of rooms, or all.
+func (r *run) nearRoom(err error) error {
+	var unknown *UnknownRoom
+	if !errors.As(err, &unknown) {
+		if problem := r.roomProblem(err); problem != nil {
+			return problem
+		}
+		return err
 	}
-}
-
-// accountProblem words why an account could not be made.
-func accountProblem(err error, r *run) error {
-	var exists homeserver.ErrUserExists
-	var name homeserver.ErrInvalidName
-	switch {
-	case errors.As(err, &exists):
-		return Because(err, "@%s:%s exists already (or did once: names are not given twice). Choose another name.", exists.Localpart, r.Settings.ServerName)
-	case errors.As(err, &name):
-		return Because(err, "%s", nameProblem(name, r.Settings.ServerName))
-	}
-	return homeserverProblem(err)
-}
-
-func nameProblem(e homeserver.ErrInvalidName, server string) string {
-	hint := "Use small letters, digits and . _ = - / +, for example alice."
-	if e.Suggested != "" {
-		hint = fmt.Sprintf("%s would do.", e.Suggested)
-	}
-	switch e.Reason {
-	case homeserver.ReasonServer:
-		return fmt.Sprintf("I can make accounts on %s only, not on %.60s.", server, e.Server)
-	case homeserver.ReasonUppercase:
-		return "Account names have no capital letters. " + hint
-	case homeserver.ReasonCharacter:
-		return fmt.Sprintf("Account names cannot have %q in them. %s", e.Character, hint)
-	case homeserver.ReasonUnderscore:
-		return "Names that begin with _ are kept for bridges. " + hint
-	case homeserver.ReasonDigits:
-		return "Names of digits alone are kept for guests. " + hint
-	case homeserver.ReasonTooLong:
-		return "That name is too long: with the server's name it may have 255 characters."
-	}
-	return "That is no name for an account. " + hint
+	near := json5.Nearest(unknown.Text, unknown.Known)
+	return Because(err, "I am in no room %.200q.%s", unknown.Text, nearest(near, "I am in "+strings.Join(unknown.Known, ", ")+".", len(unknown.Known)))
 }

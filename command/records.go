@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"time"
 
 	"github.com/githabideri/fraktalia/store"
 )
@@ -11,7 +12,7 @@ type Records interface {
 	SaveForward(ctx context.Context, f store.Forward) error
 	DeleteForward(ctx context.Context, port int) error
 	Forwards(ctx context.Context) ([]store.Forward, error)
-	SavePerson(ctx context.Context, p store.Person) error
+	PeopleRecords
 	// BeginBuild records a build before it begins, CandidateBuild what it is
 	// about to make live, EndBuild how it ended.
 	BeginBuild(ctx context.Context, b store.Build) (id int64, err error)
@@ -30,4 +31,20 @@ type Records interface {
 	// LastUndoable is the newest command that can be taken back and was not.
 	LastUndoable(ctx context.Context) (c store.Command, ok bool, err error)
 	MarkUndone(ctx context.Context, id int64) error
+}
+
+// PeopleRecords is who was given access.
+type PeopleRecords interface {
+	SavePerson(ctx context.Context, p store.Person) error
+	PersonOf(ctx context.Context, userID string) (p store.Person, ok bool, err error)
+	People(ctx context.Context) ([]store.Person, error)
+	ForgetPerson(ctx context.Context, userID string) error
+	// Guests are those who are on their way in: begun, and not yet in their rooms.
+	SaveGuest(ctx context.Context, g store.Guest) error
+	GuestOf(ctx context.Context, userID string) (g store.Guest, ok bool, err error)
+	Guests(ctx context.Context) ([]store.Guest, error)
+	ShowGuests(ctx context.Context, userIDs []string, at time.Time) error
+	ForgetGuest(ctx context.Context, userID string) error
+	// Vanish takes the messages about a subject out of the room.
+	Vanish(ctx context.Context, subject string) error
 }

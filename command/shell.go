@@ -33,8 +33,15 @@ func relayFrom(cmd *cobra.Command, relay func(context.Context, []string) error) 
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		line := []string{cmd.Name()}
 		cmd.Flags().Visit(func(flag *pflag.Flag) {
-			if cmd.InheritedFlags().Lookup(flag.Name) == nil {
-				line = append(line, "--"+flag.Name+"="+flag.Value.String())
+			if cmd.InheritedFlags().Lookup(flag.Name) != nil {
+				return
+			}
+			values := []string{flag.Value.String()}
+			if several, ok := flag.Value.(pflag.SliceValue); ok {
+				values = several.GetSlice()
+			}
+			for _, value := range values {
+				line = append(line, "--"+flag.Name+"="+value)
 			}
 		})
 		return relay(cmd.Context(), append(append(line, "--"), args...))

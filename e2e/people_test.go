@@ -78,13 +78,14 @@ func TestAddUserCardVanishesOnReaction(t *testing.T) {
 	if _, err := shared.admin.React(ctx, shown.ID, "🗑️"); err != nil {
 		t.Fatal(err)
 	}
-	must(t, turn.Wait(ctx, "the card's end", func(turn *client.Turn) bool {
+	must(t, turn.Wait(ctx, "the card's end, and its picture's", func(turn *client.Turn) bool {
+		gone := 0
 		for _, r := range turn.Replies() {
-			if r.ID == shown.ID {
-				return r.Redacted
+			if r.Redacted {
+				gone++
 			}
 		}
-		return false
+		return gone == 2
 	}))
 	for _, e := range shared.admin.FromBot() {
 		if e.ID != shown.ID && e.Type == event.EventMessage.Type && strings.Contains(e.Content.AsMessage().Body, secret) {

@@ -172,8 +172,12 @@ func olderDatabase(t *testing.T, s *solo) {
 	if out := say(t, s.admin, "!forwards"); strings.Contains(out.Body, "9093") || strings.Contains(out.Body, "9094") {
 		t.Errorf("old commands were run again:\n%s", out.Body)
 	}
-	for _, turn := range turns {
-		if out, _ := turn.Now(); len(out.Replies) != 1 || countOf(out.Marks, client.Yes) != 1 || slices.Contains(out.Marks, client.No) {
+	for i, turn := range turns {
+		answers := 1
+		if i == 3 {
+			answers = 2 // a joining card and its picture
+		}
+		if out, _ := turn.Now(); len(out.Replies) != answers || countOf(out.Marks, client.Yes) != 1 || slices.Contains(out.Marks, client.No) {
 			t.Errorf("%d answers, marks %v: %s", len(out.Replies), out.Marks, out.Body)
 		}
 	}

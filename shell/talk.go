@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/githabideri/fraktalia/command"
 	"github.com/githabideri/fraktalia/reply"
 )
 
@@ -97,7 +98,19 @@ func (t *talk) Attach(_ context.Context, file reply.File) error {
 	return t.out.write(message{Kind: fileKind, Name: file.Name, Data: data})
 }
 
-// Confide implements command.Conversation. A terminal cannot forget.
-func (t *talk) Confide(_ context.Context, doc reply.Doc, _ time.Duration) error {
-	return t.out.write(message{Kind: secretKind, Text: doc.Text()})
+// Confide implements command.Conversation. A terminal cannot forget, and shows
+// no pictures.
+func (t *talk) Confide(ctx context.Context, secret command.Confidence) error {
+	for _, file := range secret.Files {
+		if file.IsPicture() {
+			continue
+		}
+		if err := t.Attach(ctx, file); err != nil {
+			return err
+		}
+	}
+	if len(secret.Doc) == 0 {
+		return nil
+	}
+	return t.out.write(message{Kind: secretKind, Text: secret.Doc.Text()})
 }

@@ -2,12 +2,15 @@ package stack_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/githabideri/fraktalia/homeserver"
 	"github.com/githabideri/fraktalia/procnet"
 	"github.com/githabideri/fraktalia/stack"
 	"github.com/githabideri/fraktalia/stack/stacktest"
@@ -153,13 +157,12 @@ func closedToOthers(t *testing.T, data string) {
 func TestPrivateServer(t *testing.T) {
 	server := stacktest.Start(t, "")
 	for path, want := range map[string]int{
-		"/_matrix/federation/v1/version":                   http.StatusNotFound,
-		"/_matrix/key/v2/server":                           http.StatusNotFound,
-		"/.well-known/matrix/client":                       http.StatusNotFound,
-		"/_matrix/client/v3/publicRooms":                   http.StatusUnauthorized,
-		"/_matrix/client/v3/profile/@a:b":                  http.StatusUnauthorized,
-		"/_synapse/admin/v1/server_version":                http.StatusOK,
-		"/_matrix/client/v3/register/available?username=x": http.StatusForbidden,
+		"/_matrix/federation/v1/version":    http.StatusNotFound,
+		"/_matrix/key/v2/server":            http.StatusNotFound,
+		"/.well-known/matrix/client":        http.StatusNotFound,
+		"/_matrix/client/v3/publicRooms":    http.StatusUnauthorized,
+		"/_matrix/client/v3/profile/@a:b":   http.StatusUnauthorized,
+		"/_synapse/admin/v1/server_version": http.StatusOK,
 	} {
 		response, err := http.Get(server.Address + path)
 		if err != nil {
@@ -168,6 +171,42 @@ func TestPrivateServer(t *testing.T) {
 		_ = response.Body.Close()
 		if response.StatusCode != want {
 			t.Errorf("%s: %d, want %d", path, response.StatusCode, want)
+		}
+	}
+	onlyWithToken(t, server)
+}
+
+// onlyWithToken checks that an account takes a token, and that nobody learns
+// which names are taken.
+func onlyWithToken(t *testing.T, server *stacktest.Server) {
+	t.Helper()
+	response, err := http.Post(server.Address+"/_matrix/client/v3/register", "application/json", strings.NewReader(`{"username":"x","password":"long enough"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var answer struct{ Flows []struct{ Stages []string } }
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil || response.StatusCode != http.StatusUnauthorized || len(answer.Flows) == 0 {
+		t.Fatalf("registering without a token: %d %+v %v", response.StatusCode, answer, err)
+	}
+	for _, flow := range answer.Flows {
+		if !slices.Contains(flow.Stages, "m.login.registration_token") {
+			t.Errorf("an account can be made with %v", flow.Stages)
+		}
+	}
+	accounts := homeserver.NewSynapse(homeserver.NewClient(server.Address, nil), homeserver.Secret(server.SharedSecret), "")
+	if _, err := accounts.Register(t.Context(), homeserver.Account{Localpart: "ada", Password: "long enough"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"ada", "nobody"} {
+		available, err := http.Get(server.Address + "/_matrix/client/v3/register/available?username=" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(available.Body)
+		available.Body.Close()
+		if string(body) != `{"available":true}` {
+			t.Errorf("%s: %s", name, body)
 		}
 	}
 }

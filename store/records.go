@@ -80,13 +80,17 @@ type Redaction struct {
 	EventID string
 	RoomID  string
 	DueAt   time.Time
+	// Subject is what the message is about: those about one thing vanish
+	// together. "" for a message that is about nothing else.
+	Subject string
 }
 
-// PlanRedaction remembers that a message shall vanish at its time; what is
-// planned already stays as it is.
+// PlanRedaction remembers that a message shall vanish at its time. What is
+// planned already stays as it is, but learns its subject: the plan may have
+// been made from the server's echo, which does not tell that.
 func (s *Store) PlanRedaction(ctx context.Context, r Redaction) error {
-	_, err := s.own.Exec(ctx, `INSERT INTO fraktalia_redaction (event_id, room_id, due_at) VALUES ($1, $2, $3)
-		ON CONFLICT (event_id) DO NOTHING`, r.EventID, r.RoomID, millis(r.DueAt))
+	_, err := s.own.Exec(ctx, `INSERT INTO fraktalia_redaction (event_id, room_id, due_at, subject) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (event_id) DO UPDATE SET subject=excluded.subject WHERE subject=''`, r.EventID, r.RoomID, millis(r.DueAt), r.Subject)
 	return err
 }
 
@@ -94,11 +98,11 @@ func (s *Store) PlanRedaction(ctx context.Context, r Redaction) error {
 func (s *Store) Redactions(ctx context.Context) ([]Redaction, error) {
 	scan := dbutil.ConvertRowFn[Redaction](func(row dbutil.Scannable) (r Redaction, err error) {
 		var dueAt int64
-		err = row.Scan(&r.EventID, &r.RoomID, &dueAt)
+		err = row.Scan(&r.EventID, &r.RoomID, &dueAt, &r.Subject)
 		r.DueAt = fromMillis(dueAt)
 		return r, err
 	})
-	return scan.NewRowIter(s.own.Query(ctx, "SELECT event_id, room_id, due_at FROM fraktalia_redaction ORDER BY due_at")).AsList()
+	return scan.NewRowIter(s.own.Query(ctx, "SELECT event_id, room_id, due_at, subject FROM fraktalia_redaction ORDER BY due_at")).AsList()
 }
 
 // ForgetRedaction removes a message that has vanished.

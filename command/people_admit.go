@@ -1,0 +1,67 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+
+	"github.com/githabideri/fraktalia/openclaw"
+	"github.com/githabideri/fraktalia/reply"
+)
+
+// admit puts people on the lists of those to whom OpenClaw listens in the
+// rooms, where there are such lists. It tells what it did; nothing where there
+// was nothing to do.
+func (j *joining) admit(ctx context.Context, what string, undo *steps, users ...string) (reply.Doc, error) {
+	if len(j.rooms) == 0 {
+		return nil, nil
+	}
+	config, err := j.Agents.Load()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // no OpenClaw here
+	}
+	if err != nil {
+		return reply.Doc{reply.P("OpenClaw's configuration cannot be read, so I could not see whether it lists the people to whom it listens: ", sentenceOf(j.configProblem(err)))}, nil
+	}
+	edit := openclaw.Admit(ids(j.rooms), users...)
+	if operations, err := edit(config); err != nil || len(operations) == 0 {
+		return nil, j.configProblem(err)
+	}
+	answer, err := j.change(ctx, change{what: what, edit: edit})
+	if err != nil {
+		return nil, Because(err, "OpenClaw's lists could not be changed: %s", sentenceOf(err))
+	}
+	undo.add("OpenClaw's lists are as they were", func(ctx context.Context) error {
+		_, err := j.expel(ctx, "undo of "+what, users...)
+		return err
+	})
+	return append(reply.Doc{reply.P("OpenClaw listens to them now.")}, answer.Doc...), nil
+}
+
+// expel takes people off all of OpenClaw's lists. It tells what it did.
+func (r *run) expel(ctx context.Context, what string, users ...string) (reply.Doc, error) {
+	edit := openclaw.Expel(users...)
+	_, listed, err := r.plannedExpulsion(edit)
+	if err != nil || !listed {
+		return nil, err
+	}
+	answer, err := r.change(ctx, change{what: what, edit: edit})
+	return answer.Doc, err
+}
+
+// plannedExpulsion is what an edit would do to OpenClaw's lists, as people read
+// differences, and whether it would do anything.
+func (r *run) plannedExpulsion(edit openclaw.EditFunc) (diff string, listed bool, err error) {
+	config, err := r.Agents.Load()
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", false, nil
+	}
+	if err != nil {
+		return "", false, r.configProblem(err)
+	}
+	plan, err := config.Plan(edit)
+	if err != nil {
+		return "", false, r.configProblem(err)
+	}
+	return plan.Diff(), plan.Diff() != "", nil
+}
