@@ -182,8 +182,12 @@ func (d *deployment) sandboxes(now sandbox.Snapshot) {
 	d.ports.SetSandboxes(running)
 }
 
-func holder(port int) string {
-	if found, ok := procnet.Holder(port); ok {
+func holder(key forwarder.Key) string {
+	who := procnet.Holder
+	if key.UDP {
+		who = procnet.HolderUDP
+	}
+	if found, ok := who(key.Port); ok {
 		return found.String()
 	}
 	return ""

@@ -40,7 +40,7 @@ func TestForwardsOutsideTheRangeStayClosed(t *testing.T) {
 	if found := d.forwardsHealth(ctx); found.Mark != command.Unsure || !strings.Contains(found.Todo, "!unforward 38102") {
 		t.Errorf("%+v", found)
 	}
-	if err := d.ports.Close(38101); err != nil {
+	if err := d.ports.Close(forwarder.Key{Port: 38101}); err != nil {
 		t.Error(err)
 	}
 }

@@ -77,7 +77,7 @@ func newBench(t *testing.T) *bench {
 	b := &bench{records: records, desk: &desk{yes: true}, forwards: gateForwards{forwarder.New(forwarder.Options{}), map[int]string{}}}
 	t.Cleanup(func() {
 		for _, status := range b.forwards.List() {
-			if err := b.forwards.Close(status.Port); err != nil {
+			if err := b.forwards.Close(status.Key()); err != nil {
 				t.Error(err)
 			}
 		}

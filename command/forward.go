@@ -20,9 +20,9 @@ import (
 // Forwards is what the commands for ports act on.
 type Forwards interface {
 	Open(spec forwarder.Spec) error
-	Close(port int) error
+	Close(key forwarder.Key) error
 	List() []forwarder.Status
-	Probe(ctx context.Context, port int) (way string, err error)
+	Probe(ctx context.Context, key forwarder.Key) (way string, err error)
 }
 
 func (r *run) forwardFamily() []*cobra.Command {
@@ -217,7 +217,7 @@ func plural(n int, one, more string) string {
 
 // closeForward closes a port and forgets it.
 func (r *run) closeForward(ctx context.Context, port int) error {
-	err := r.Forwards.Close(port)
+	err := r.Forwards.Close(forwarder.Key{Port: port})
 	var closed *forwarder.NotOpenError
 	if err != nil && !errors.As(err, &closed) {
 		return err

@@ -183,7 +183,7 @@ func (r *run) behind(ctx context.Context, s forwarder.Status) behind {
 	}
 	ctx, cancel := context.WithTimeout(ctx, probeWait)
 	defer cancel()
-	way, err := r.Forwards.Probe(ctx, s.Port)
+	way, err := r.Forwards.Probe(ctx, s.Key())
 	if err == nil {
 		return behind{fmt.Sprintf("A service answers in %s.", s.Sandbox.Name), "✅ answers", way}
 	}

@@ -89,10 +89,21 @@ func (a hostAddr) reach() Bind {
 
 // addresses picks where a policy listens. Any is one wildcard socket for both
 // families, so that addresses which come later are served as well.
+func (s Spec) addresses(host []hostAddr) []netip.Addr {
+	if s.UDP && s.Bind&Any != 0 {
+		return (Home | Any).each(host) // an answer leaves from the address that was asked
+	}
+	return s.Bind.addresses(host)
+}
+
 func (b Bind) addresses(host []hostAddr) []netip.Addr {
 	if b&Any != 0 {
 		return []netip.Addr{wildcard(host)}
 	}
+	return b.each(host)
+}
+
+func (b Bind) each(host []hostAddr) []netip.Addr {
 	var picked []netip.Addr
 	for _, a := range host {
 		if loopbackOf(a.addr) && a.reach()&b != 0 {

@@ -70,7 +70,7 @@ func TestAnotherWay(t *testing.T) {
 	if s := status(t, f, port); s.State != forwarder.Serving || s.Way != "socket" || s.Total != 1 || s.In != 5 || s.Out != 7 {
 		t.Errorf("status %+v", s)
 	}
-	if way, err := f.Probe(t.Context(), port); way != "socket" || err != nil {
+	if way, err := f.Probe(t.Context(), tcp(port)); way != "socket" || err != nil {
 		t.Errorf("probe: %q, %v", way, err)
 	}
 	until(t, "the connection counted out", func() bool { return status(t, f, port).Open == 0 })
@@ -79,7 +79,7 @@ func TestAnotherWay(t *testing.T) {
 func TestAnotherWayEndsWithItsSandbox(t *testing.T) {
 	for name, end := range map[string]func(*forwarder.Forwarder, int){
 		"gone":   func(f *forwarder.Forwarder, _ int) { f.SetSandboxes(nil) },
-		"closed": func(f *forwarder.Forwarder, port int) { f.Close(port) },
+		"closed": func(f *forwarder.Forwarder, port int) { f.Close(tcp(port)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			f, port := forwardBySocket(t, 8080, func(conn *net.UnixConn) { io.Copy(conn, conn) })
@@ -97,7 +97,7 @@ func TestNoWayAtAll(t *testing.T) {
 	f, port := forwardBySocket(t, 8081, func(*net.UnixConn) {})
 	mustRefuse(t, port)
 	var silent *forwarder.SilentError
-	if _, err := f.Probe(t.Context(), port); !errors.As(err, &silent) {
+	if _, err := f.Probe(t.Context(), tcp(port)); !errors.As(err, &silent) {
 		t.Errorf("probe: %v", err)
 	}
 	until(t, "the connection counted out", func() bool { return status(t, f, port).Open == 0 })

@@ -106,7 +106,7 @@ func TestCloseDuringTraffic(t *testing.T) {
 	quick, stuck := dial(t, port), dial(t, port)
 	mustEcho(t, quick)
 	mustEcho(t, stuck)
-	if err := f.Close(port); err != nil {
+	if err := f.Close(tcp(port)); err != nil {
 		t.Fatal(err)
 	}
 	if conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
@@ -120,7 +120,7 @@ func TestCloseDuringTraffic(t *testing.T) {
 	}
 	mustReset(t, stuck)
 	var notOpen *forwarder.NotOpenError
-	if err := f.Close(port); !errors.As(err, &notOpen) || notOpen.Port != port {
+	if err := f.Close(tcp(port)); !errors.As(err, &notOpen) || notOpen.Key != tcp(port) {
 		t.Errorf("closed twice: %v", err)
 	}
 }
@@ -150,7 +150,7 @@ func TestOpenAndCloseUnderLoad(t *testing.T) {
 			}
 		}
 		for _, spec := range specs {
-			if err := f.Close(spec.Port); err != nil {
+			if err := f.Close(spec.Key()); err != nil {
 				t.Error(err)
 			}
 		}

@@ -13,7 +13,6 @@ package forwarder
 
 import (
 	"context"
-	"net/netip"
 	"runtime"
 	"slices"
 	"sync"
@@ -36,32 +35,36 @@ const (
 // Options are a forwarder's dependencies and limits.
 type Options struct {
 	Log *logrus.Entry
-	// Holder names the program that listens on a TCP port, "" if it cannot;
-	// nil names nobody.
-	Holder func(port int) string
+	// Holder names the program that has a port, "" if it cannot; nil names
+	// nobody.
+	Holder func(Key) string
 	// Drain bounds how long connections may go on after their forward was
 	// closed or the forwarder stopped; 0 is 5 s.
 	Drain time.Duration
 	// Dialers are tried in this order where a sandbox's addresses refuse, or
 	// where it has none.
 	Dialers []Dialer
+	// Idle bounds the life of a flow of datagrams in which nothing moves; 0 is
+	// 2 min. A quarter of it is for flows that the sandbox never answered.
+	Idle time.Duration
 }
 
 // Forwarder holds all forwards of this host.
 type Forwarder struct {
 	log      *logrus.Entry
-	holder   func(port int) string
+	holder   func(Key) string
 	drain    time.Duration
+	idle     time.Duration
 	limit    int64 // connections at once
 	pipes    *pipes
 	carriers *carriers
 
 	world atomic.Pointer[world]
-	bars  atomic.Pointer[[]netip.Prefix]
+	bars  atomic.Pointer[bars]
 	open  atomic.Int64
 
 	mu    sync.Mutex
-	ports map[int]*port
+	ports map[Key]*port
 	loops []*loop
 	ended bool
 	look  chan struct{} // asks keep to look at the host's addresses now
@@ -70,17 +73,20 @@ type Forwarder struct {
 // New makes a forwarder without forwards. It accepts connections while Run
 // runs; until then they wait in the kernel.
 func New(options Options) *Forwarder {
-	f := &Forwarder{log: options.Log, holder: options.Holder, drain: options.Drain, limit: connectionLimit(),
-		pipes: &pipes{}, ports: map[int]*port{}, look: make(chan struct{}, 1)}
+	f := &Forwarder{log: options.Log, holder: options.Holder, drain: options.Drain, idle: options.Idle, limit: connectionLimit(),
+		pipes: &pipes{}, ports: map[Key]*port{}, look: make(chan struct{}, 1)}
 	if f.holder == nil {
-		f.holder = func(int) string { return "" }
+		f.holder = func(Key) string { return "" }
 	}
 	if f.drain == 0 {
 		f.drain = defaultDrain
 	}
+	if f.idle == 0 {
+		f.idle = flowIdle
+	}
 	f.carriers = &carriers{forwarder: f, dialers: options.Dialers, all: map[*carrier]bool{}}
 	f.world.Store(&world{})
-	f.bars.Store(&[]netip.Prefix{})
+	f.bars.Store(&bars{})
 	return f
 }
 
@@ -132,11 +138,6 @@ func (f *Forwarder) uncount(p *port) {
 	f.open.Add(-1)
 }
 
-// barred says whether an address is on a network of containers.
-func (f *Forwarder) barred(addr netip.Addr) bool {
-	return slices.ContainsFunc(*f.bars.Load(), func(p netip.Prefix) bool { return p.Contains(addr) })
-}
-
 // Run accepts and carries connections until ctx ends. It then stops
 // listening, gives what is open the drain time, resets the rest, and returns
 // when all of it has ended.
@@ -173,15 +174,28 @@ func (f *Forwarder) start(group *errgroup.Group) error {
 		}
 		f.loops = append(f.loops, l)
 	}
-	for _, l := range f.loops {
-		for _, p := range f.ports {
-			for _, ln := range p.listeners {
+	for _, p := range f.ports {
+		for _, ln := range p.listeners {
+			for _, l := range f.loopsOf(ln) {
 				l.listen(ln)
 			}
 		}
+	}
+	for _, l := range f.loops {
 		group.Go(l.run)
 	}
 	return nil
+}
+
+// loopsOf are the loops that watch a listener: all of them where connections
+// come, one where datagrams do, so that their order is kept and a flow is one
+// loop's.
+func (f *Forwarder) loopsOf(ln *listener) []*loop {
+	if ln.flows == nil || len(f.loops) == 0 {
+		return f.loops
+	}
+	at := ln.port.spec.Port % len(f.loops)
+	return f.loops[at : at+1]
 }
 
 // stop closes the listeners and lets the loops end, by force after the drain

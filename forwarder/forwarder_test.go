@@ -116,10 +116,13 @@ func until(t testing.TB, what string, is func() bool) {
 	}
 }
 
+// tcp is the key of a forward of connections.
+func tcp(port int) forwarder.Key { return forwarder.Key{Port: port} }
+
 func status(t testing.TB, f *forwarder.Forwarder, port int) forwarder.Status {
 	t.Helper()
 	for _, s := range f.List() {
-		if s.Port == port {
+		if s.Key() == tcp(port) {
 			return s
 		}
 	}

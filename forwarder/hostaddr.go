@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -14,6 +15,7 @@ import (
 type hostAddr struct {
 	addr       netip.Addr
 	prefix     netip.Prefix // the network that is reached through it
+	link       int          // the interface's index
 	containers bool         // on a bridge that only containers are on
 	tun        bool         // on a tun device (Tailscale's is one)
 }
@@ -46,11 +48,34 @@ func hostAddrs() ([]hostAddr, error) {
 			if err != nil || prefix.Addr().IsLinkLocalUnicast() {
 				continue // link-local ones need a zone, which no browser takes
 			}
-			host = append(host, hostAddr{addr: prefix.Addr(), prefix: prefix.Masked(),
+			host = append(host, hostAddr{addr: prefix.Addr(), prefix: prefix.Masked(), link: i.Index,
 				containers: containerBridge(i.Index, links), tun: links[i.Index].kind == "tun"})
 		}
 	}
 	return host, nil
+}
+
+// bars are the networks of containers: from these nobody is served, because a
+// sandbox must not reach another one through the host.
+type bars struct {
+	networks []netip.Prefix
+	links    []int // the interfaces that lead to them
+}
+
+func barsOf(host []hostAddr) *bars {
+	b := &bars{}
+	for _, a := range host {
+		if a.containers {
+			b.networks = append(b.networks, a.prefix)
+			b.links = append(b.links, a.link)
+		}
+	}
+	return b
+}
+
+// has says whether an address is a container's.
+func (b *bars) has(addr netip.Addr) bool {
+	return slices.ContainsFunc(b.networks, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
 // engineBridge matches the names that Docker gives to its bridges.

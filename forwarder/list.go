@@ -6,12 +6,14 @@ import (
 	"net"
 	"slices"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // probeLimit bounds one probe's attempt at one address.
 const probeLimit = 2 * time.Second
 
-// List tells how every forward stands, sorted by port.
+// List tells how every forward stands, sorted by port, TCP before UDP.
 func (f *Forwarder) List() []Status {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -19,7 +21,15 @@ func (f *Forwarder) List() []Status {
 	for _, p := range f.ports {
 		all = append(all, f.status(p))
 	}
-	slices.SortFunc(all, func(a, b Status) int { return a.Port - b.Port })
+	slices.SortFunc(all, func(a, b Status) int {
+		if a.Port != b.Port || a.UDP == b.UDP {
+			return a.Port - b.Port
+		}
+		if a.UDP {
+			return 1
+		}
+		return -1
+	})
 	return all
 }
 
@@ -49,14 +59,16 @@ func (f *Forwarder) status(p *port) Status {
 
 // Probe tries whether the service inside answers, and returns the way that
 // was taken ("direct" or a Dialer's). It opens one connection and closes it at once.
+// A UDP service cannot be asked without giving it a datagram that it may not
+// understand: there Probe tells what the last one met, "" where there was none.
 // Errors: *NotOpenError, *NoSandboxError, *AmbiguousError, *UnknownError,
 // *SilentError.
-func (f *Forwarder) Probe(ctx context.Context, port int) (string, error) {
+func (f *Forwarder) Probe(ctx context.Context, key Key) (string, error) {
 	f.mu.Lock()
-	p, ok := f.ports[port]
+	p, ok := f.ports[key]
 	f.mu.Unlock()
 	if !ok {
-		return "", &NotOpenError{port}
+		return "", &NotOpenError{key}
 	}
 	r := f.route(p)
 	switch r.state {
@@ -68,6 +80,9 @@ func (f *Forwarder) Probe(ctx context.Context, port int) (string, error) {
 		return "", &UnknownError{r.world.err}
 	}
 	silent := &SilentError{Sandbox: r.sandboxes[0], To: p.spec.To}
+	if key.UDP {
+		return p.lastDatagram(r, silent)
+	}
 	for _, t := range r.targets {
 		if silent.Err = tryConnect(ctx, t); silent.Err == nil {
 			p.met(Answers, wayDirect)
@@ -86,6 +101,18 @@ func (f *Forwarder) Probe(ctx context.Context, port int) (string, error) {
 		p.met(Silent, "")
 	}
 	return "", silent
+}
+
+// lastDatagram is the answer of Probe for UDP.
+func (p *port) lastDatagram(r *route, silent *SilentError) (string, error) {
+	if r.state == Unreachable {
+		return "", silent
+	}
+	if Answer(p.lastMet.Load()) == Silent {
+		silent.Err = unix.ECONNREFUSED
+		return "", silent
+	}
+	return p.way(), nil
 }
 
 func tryConnect(ctx context.Context, t target) error {

@@ -61,6 +61,9 @@ type loop struct {
 	closing   []int      // closed after the turn, so that a number is not reused within it
 	buffer    []byte
 	pipes     *pipes
+	datagrams *datagrams // nil until there is one
+	flows     int        // open
+	flowsAt   time.Time
 	leaving   bool
 }
 
@@ -174,6 +177,9 @@ func (l *loop) end() {
 	l.stopped = true
 	l.mu.Unlock()
 	l.dropAll(nil)
+	for ln := range l.listeners {
+		l.unlisten(ln)
+	}
 	l.runTasks()
 	l.closeAll()
 	l.free()
@@ -199,6 +205,8 @@ func (l *loop) timeout() int {
 		return int(limitTick.Milliseconds())
 	case !l.resumeAt.IsZero():
 		return int(acceptBackOff.Milliseconds())
+	case l.flows > 0:
+		return int(l.flowTick().Milliseconds())
 	case len(l.sessions) > 0:
 		return int(keepTick.Milliseconds())
 	}
@@ -224,6 +232,14 @@ func (l *loop) expire() {
 		l.keepAlive()
 		l.keepAt = now.Add(keepTick)
 	}
+	if l.flows > 0 && now.After(l.flowsAt) {
+		l.flowsAt = now.Add(l.flowTick())
+		for ln := range l.listeners {
+			if ln.flows != nil {
+				ln.flows.expire(now, l.forwarder.idle)
+			}
+		}
+	}
 	for s := range l.limited {
 		if now.After(s.until) {
 			s.expired()
@@ -237,6 +253,19 @@ func (l *loop) expire() {
 	if !l.resumeAt.IsZero() && now.After(l.resumeAt) {
 		l.resume()
 	}
+}
+
+// flowTick is how late the end of a flow's time may be.
+func (l *loop) flowTick() time.Duration {
+	return max(min(keepTick, l.forwarder.idle/unansweredShare), time.Millisecond)
+}
+
+// batch is the loop's room for datagrams.
+func (l *loop) batch() *datagrams {
+	if l.datagrams == nil {
+		l.datagrams = newDatagrams()
+	}
+	return l.datagrams
 }
 
 // keepAlive sees to the sessions that have lived long enough.
@@ -268,30 +297,39 @@ func (l *loop) closeAll() {
 	l.closing = l.closing[:0]
 }
 
-// listen adds a listener. All loops watch all listeners; EPOLLEXCLUSIVE wakes
-// one of them per connection.
+// listen adds a listener. All loops watch all that accept; EPOLLEXCLUSIVE
+// wakes one of them per connection.
 func (l *loop) listen(ln *listener) {
 	l.listeners[ln] = true
-	if l.resumeAt.IsZero() {
+	if l.resumeAt.IsZero() || ln.flows != nil {
 		l.accept(ln)
 	}
 }
 
 func (l *loop) accept(ln *listener) {
-	if err := l.watch(ln.fd, unix.EPOLLIN|unix.EPOLLEXCLUSIVE, ln); err != nil {
-		l.forwarder.log.WithError(err).WithField("address", ln.addr).Error("cannot accept connections")
+	events := uint32(unix.EPOLLIN)
+	if ln.flows == nil {
+		events |= unix.EPOLLEXCLUSIVE
+	}
+	if err := l.watch(ln.fd, events, ln); err != nil {
+		l.forwarder.log.WithError(err).WithField("address", ln.addr).Error("cannot listen")
 	}
 }
 
 func (l *loop) unlisten(ln *listener) {
 	delete(l.listeners, ln)
 	l.unwatch(ln.fd)
+	if ln.flows != nil {
+		ln.flows.sweep(nil)
+	}
 }
 
 // pause stops accepting for a moment: out of descriptors, or at the limit.
 func (l *loop) pause() {
 	for ln := range l.listeners {
-		l.unwatch(ln.fd)
+		if ln.flows == nil {
+			l.unwatch(ln.fd)
+		}
 	}
 	l.resumeAt = time.Now().Add(acceptBackOff)
 }
@@ -299,7 +337,9 @@ func (l *loop) pause() {
 func (l *loop) resume() {
 	l.resumeAt = time.Time{}
 	for ln := range l.listeners {
-		l.accept(ln)
+		if ln.flows == nil {
+			l.accept(ln)
+		}
 	}
 }
 
@@ -311,6 +351,11 @@ func (l *loop) sweep(w *world) {
 	for s := range l.sessions {
 		if s.target != nil && !w.has(runOf(s.target.sandbox), s.target.addr.Addr()) {
 			s.drop(true)
+		}
+	}
+	for ln := range l.listeners {
+		if ln.flows != nil {
+			ln.flows.sweep(w)
 		}
 	}
 }

@@ -34,7 +34,7 @@ func (f *Forwarder) Open(spec Spec) error {
 	if f.ended {
 		return errors.New("the forwarder has stopped")
 	}
-	if p, ok := f.ports[spec.Port]; ok {
+	if p, ok := f.ports[spec.Key()]; ok {
 		return &AlreadyError{p.spec}
 	}
 	p := newPort(spec)
@@ -46,7 +46,7 @@ func (f *Forwarder) Open(spec Spec) error {
 		}
 		return p.failure
 	}
-	f.ports[spec.Port] = p
+	f.ports[spec.Key()] = p
 	return nil
 }
 
@@ -67,13 +67,13 @@ func (f *Forwarder) Restore(specs []Spec) error {
 			failed = append(failed, err)
 			continue
 		}
-		if p, ok := f.ports[spec.Port]; ok {
+		if p, ok := f.ports[spec.Key()]; ok {
 			failed = append(failed, &AlreadyError{p.spec})
 			continue
 		}
 		p := newPort(spec)
 		f.bind(p, host)
-		f.ports[spec.Port] = p
+		f.ports[spec.Key()] = p
 	}
 	return errors.Join(failed...)
 }
@@ -86,8 +86,8 @@ func newPort(spec Spec) *port {
 // what is missing, closes what the host no longer has. The caller holds the
 // mutex.
 func (f *Forwarder) bind(p *port, host []hostAddr) {
-	f.bars.Store(containerNetworks(host))
-	wanted := p.spec.Bind.addresses(host)
+	f.bars.Store(barsOf(host))
+	wanted := p.spec.addresses(host)
 	for addr, ln := range p.listeners {
 		if !slices.Contains(wanted, addr) {
 			f.closeListener(ln)
@@ -107,12 +107,12 @@ func (f *Forwarder) bindOne(p *port, addr netip.Addr, before *InUseError) {
 	switch {
 	case err == nil:
 		p.listeners[addr] = ln
-		for _, l := range f.loops {
+		for _, l := range f.loopsOf(ln) {
 			l.post(func() { l.listen(ln) })
 		}
 	case errors.Is(err, unix.EADDRINUSE):
 		if p.refusal == nil {
-			p.refusal = &InUseError{netip.AddrPortFrom(addr, uint16(p.spec.Port)), f.holder(p.spec.Port)}
+			p.refusal = &InUseError{netip.AddrPortFrom(addr, uint16(p.spec.Port)), f.holder(p.spec.Key())}
 		}
 		if before != nil && p.refusal.Holder == "" {
 			p.refusal.Holder = before.Holder
@@ -123,16 +123,6 @@ func (f *Forwarder) bindOne(p *port, addr netip.Addr, before *InUseError) {
 	default:
 		p.failure = err
 	}
-}
-
-func containerNetworks(host []hostAddr) *[]netip.Prefix {
-	var networks []netip.Prefix
-	for _, a := range host {
-		if a.containers {
-			networks = append(networks, a.prefix)
-		}
-	}
-	return &networks
 }
 
 // keep follows the host's addresses and retries ports that were held.
@@ -161,7 +151,7 @@ func (f *Forwarder) rebind() {
 	if f.ended {
 		return // between the tick and the lock
 	}
-	f.bars.Store(containerNetworks(host))
+	f.bars.Store(barsOf(host))
 	now := time.Now()
 	for _, p := range f.ports {
 		held := p.refusal != nil || p.failure != nil
@@ -179,15 +169,16 @@ func (f *Forwarder) rebind() {
 }
 
 // Close stops a forward: no new connections from now on; those that are open
-// may go on for the drain time and are then reset. Error: *NotOpenError.
-func (f *Forwarder) Close(port int) error {
+// may go on for the drain time and are then reset. Flows of datagrams, which
+// nothing ends by itself, end at once. Error: *NotOpenError.
+func (f *Forwarder) Close(key Key) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	p, ok := f.ports[port]
+	p, ok := f.ports[key]
 	if !ok {
-		return &NotOpenError{port}
+		return &NotOpenError{key}
 	}
-	delete(f.ports, port)
+	delete(f.ports, key)
 	f.closeListeners(p)
 	for _, l := range f.loops {
 		time.AfterFunc(f.drain, func() { l.post(func() { l.dropAll(p) }) })
@@ -207,7 +198,7 @@ func (f *Forwarder) closeListeners(p *port) {
 // descriptor's number may at once be another listener's.
 func (f *Forwarder) closeListener(ln *listener) {
 	delete(ln.port.listeners, ln.addr.Addr())
-	for _, l := range f.loops {
+	for _, l := range f.loopsOf(ln) {
 		l.call(func() { l.unlisten(ln) })
 	}
 	unix.Close(ln.fd)

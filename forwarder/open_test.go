@@ -27,7 +27,7 @@ func occupy(t *testing.T, addr string) (net.Listener, int) {
 
 func TestOpenRefuses(t *testing.T) {
 	_, taken := occupy(t, "127.0.0.1:0")
-	f := start(t, forwarder.Options{Holder: func(port int) string { return fmt.Sprintf("holder of %d", port) }})
+	f := start(t, forwarder.Options{Holder: func(key forwarder.Key) string { return fmt.Sprintf("holder of %s", key) }})
 	open := freePort(t)
 	if err := f.Open(forwarder.Spec{Port: open, Agent: "mox", Bind: forwarder.Loopback}); err != nil {
 		t.Fatal(err)
@@ -59,7 +59,7 @@ func TestRestoreRetriesAPortThatIsHeld(t *testing.T) {
 	at := service(t, "127.0.0.1:0", echo)
 	holder, held := occupy(t, "0.0.0.0:0")
 	free := freePort(t)
-	f := start(t, forwarder.Options{Holder: func(int) string { return "portainer (pid 1)" }})
+	f := start(t, forwarder.Options{Holder: func(forwarder.Key) string { return "portainer (pid 1)" }})
 	f.SetSandboxes([]forwarder.Sandbox{sandboxAt("mox", at.Addr())})
 	specs := []forwarder.Spec{{Port: held, To: int(at.Port()), Bind: forwarder.Loopback}, {Port: free, To: int(at.Port()), Bind: forwarder.Loopback}}
 	if err := f.Restore(specs); err != nil {

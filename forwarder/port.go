@@ -57,7 +57,7 @@ func (f *Forwarder) route(p *port) *route {
 	if r := p.cached.Load(); r != nil && r.world == w {
 		return r
 	}
-	state, found := w.resolve(p.spec, len(f.carriers.dialers) > 0)
+	state, found := w.resolve(p.spec, len(f.carriers.dialers) > 0 && !p.spec.UDP)
 	r := &route{world: w, state: state, sandboxes: found}
 	if state == Serving {
 		r.targets = targets(found, p.spec.To)
@@ -86,10 +86,19 @@ type listener struct {
 	addr      netip.AddrPort
 	port      *port
 	forwarder *Forwarder
+	flows     *flows // of datagrams; nil with TCP
 }
 
-// ready accepts what waits.
+// ready takes what waits.
 func (ln *listener) ready(l *loop, _ uint32) {
+	if ln.flows != nil {
+		ln.receive(l)
+		return
+	}
+	ln.accept(l)
+}
+
+func (ln *listener) accept(l *loop) {
 	for range acceptsPerTurn {
 		if ln.forwarder.open.Load() >= ln.forwarder.limit {
 			l.pause()
@@ -118,7 +127,7 @@ func outOfResources(err error) bool {
 // admit begins a session unless the client is a container: a sandbox must not
 // reach other sandboxes through the host, whichever of its addresses it uses.
 func (ln *listener) admit(l *loop, fd int, peer unix.Sockaddr) {
-	if ln.port.spec.Bind&Any == 0 && ln.forwarder.barred(addrPort(peer).Addr()) {
+	if ln.port.spec.Bind&Any == 0 && ln.forwarder.bars.Load().has(addrPort(peer).Addr()) {
 		reset(fd)
 		return
 	}
@@ -128,6 +137,9 @@ func (ln *listener) admit(l *loop, fd int, peer unix.Sockaddr) {
 // listen binds addr. Its options are inherited by what it accepts.
 func (f *Forwarder) listen(p *port, addr netip.Addr) (*listener, error) {
 	at := netip.AddrPortFrom(addr, uint16(p.spec.Port))
+	if p.spec.UDP {
+		return f.listenUDP(p, at)
+	}
 	fd, err := unix.Socket(family(addr), unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open a socket: %w", err)

@@ -77,7 +77,7 @@ func TestSeveralAgentsAndNoneNamed(t *testing.T) {
 		t.Errorf("status %+v", s)
 	}
 	var ambiguous *forwarder.AmbiguousError
-	if _, err := f.Probe(t.Context(), port); !errors.As(err, &ambiguous) {
+	if _, err := f.Probe(t.Context(), tcp(port)); !errors.As(err, &ambiguous) {
 		t.Errorf("probe: %v", err)
 	}
 	mustRefuse(t, port)
@@ -153,7 +153,7 @@ func TestASilentService(t *testing.T) {
 		t.Fatal(err)
 	}
 	var silent *forwarder.SilentError
-	if _, err := f.Probe(t.Context(), port); !errors.As(err, &silent) || !errors.Is(err, syscall.ECONNREFUSED) {
+	if _, err := f.Probe(t.Context(), tcp(port)); !errors.As(err, &silent) || !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("probe: %v", err)
 	}
 	mustRefuse(t, port)
@@ -161,7 +161,7 @@ func TestASilentService(t *testing.T) {
 		t.Errorf("status %+v", s)
 	}
 	service(t, fmt.Sprintf("127.0.0.1:%d", status(t, f, port).To), echo)
-	if way, err := f.Probe(t.Context(), port); way != "direct" || err != nil {
+	if way, err := f.Probe(t.Context(), tcp(port)); way != "direct" || err != nil {
 		t.Errorf("probe: %q, %v", way, err)
 	}
 	mustEcho(t, dial(t, port))

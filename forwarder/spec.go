@@ -1,6 +1,7 @@
 package forwarder
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -13,8 +14,27 @@ type Spec struct {
 	To            int    // inside the sandbox; 0 is the same as Port
 	Agent         string // whose sandbox; "" is the only agent that has one running
 	Bind          Bind   // 0 is Home
-	ProxyProtocol bool   // begin each connection with a PROXY protocol line (version 1)
+	ProxyProtocol bool   // begin each connection with a PROXY protocol line (version 1); TCP only
+	UDP           bool   // datagrams instead of connections
 }
+
+// Key names a forward: a number may be forwarded once for TCP and once for
+// UDP.
+type Key struct {
+	Port int
+	UDP  bool
+}
+
+// String writes it as Docker does: "9005", "9005/udp".
+func (k Key) String() string {
+	if k.UDP {
+		return fmt.Sprintf("%d/udp", k.Port)
+	}
+	return fmt.Sprint(k.Port)
+}
+
+// Key is the forward's name.
+func (s Spec) Key() Key { return Key{s.Port, s.UDP} }
 
 // normal fills in what the zero values stand for.
 func (s Spec) normal() Spec {
@@ -30,8 +50,11 @@ func (s Spec) normal() Spec {
 func (s Spec) check() error {
 	for _, port := range []int{s.Port, s.To} {
 		if port < 1 || port > 65535 {
-			return fmt.Errorf("%d is no TCP port", port)
+			return fmt.Errorf("%d is no port", port)
 		}
+	}
+	if s.UDP && s.ProxyProtocol {
+		return errors.New("the PROXY protocol is for TCP")
 	}
 	if s.Bind&^(Home|Any) != 0 {
 		return fmt.Errorf("unknown bind policy %#x", uint8(s.Bind))
@@ -88,8 +111,8 @@ type Status struct {
 	Listening []netip.AddrPort // sorted; some may be missing while another program holds them
 	Answer    Answer           // met by the last connection or probe
 	Way       string           // how that one went: "direct", or a Dialer's way
-	Open      int64            // connections now
-	Total     uint64           // connections taken since the forward was opened
+	Open      int64            // connections now, or flows of datagrams
+	Total     uint64           // those taken since the forward was opened
 	In, Out   uint64           // bytes to the sandbox, bytes from it
 	Since     time.Time        // when it was opened in this process
 }
@@ -111,13 +134,13 @@ func (e *InUseError) Error() string {
 type AlreadyError struct{ Spec Spec }
 
 func (e *AlreadyError) Error() string {
-	return fmt.Sprintf("port %d is already forwarded", e.Spec.Port)
+	return fmt.Sprintf("port %s is already forwarded", e.Spec.Key())
 }
 
 // NotOpenError says that the port is not forwarded.
-type NotOpenError struct{ Port int }
+type NotOpenError struct{ Key Key }
 
-func (e *NotOpenError) Error() string { return fmt.Sprintf("port %d is not forwarded", e.Port) }
+func (e *NotOpenError) Error() string { return fmt.Sprintf("port %s is not forwarded", e.Key) }
 
 // NoSandboxError says that no sandbox of the agent runs ("": none at all).
 type NoSandboxError struct{ Agent string }
