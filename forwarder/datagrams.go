@@ -46,7 +46,7 @@ func newDatagrams() *datagrams {
 }
 
 // receive takes what waits, up to a batch.
-func (d *datagrams) receive(fd int) (int, error) {
+func (d *datagrams) receive(fd int) (int, unix.Errno) {
 	for i := range d.used {
 		d.senders[i] = sender{} // the kernel writes no more of it than IPv4 has
 		d.vectors[i].SetLen(datagramMost)
@@ -57,14 +57,17 @@ func (d *datagrams) receive(fd int) (int, error) {
 		d.messages[i].header = header
 	}
 	d.used = 0
-	n, err := d.call(unix.SYS_RECVMMSG, fd, 0, batch)
-	d.used = max(n, 0)
-	return n, err
+	n, errno := batchCall(unix.SYS_RECVMMSG, fd, d.messages[:])
+	if errno != 0 {
+		return 0, errno
+	}
+	d.used = n
+	return n, 0
 }
 
 // send sends some of those that receive took: to a receiver, or with nil to
 // whom the socket is connected. It returns how many the kernel took.
-func (d *datagrams) send(fd int, from, to int, receiver *sender) (int, error) {
+func (d *datagrams) send(fd int, from, to int, receiver *sender) (int, unix.Errno) {
 	for i := from; i < to; i++ {
 		d.vectors[i].SetLen(int(d.messages[i].size))
 		header := unix.Msghdr{Iov: &d.vectors[i]}
@@ -74,16 +77,12 @@ func (d *datagrams) send(fd int, from, to int, receiver *sender) (int, error) {
 		}
 		d.messages[i].header = header
 	}
-	return d.call(unix.SYS_SENDMMSG, fd, from, to)
-}
-
-// call is recvmmsg or sendmmsg.
-func (d *datagrams) call(number uintptr, fd, from, to int) (int, error) {
-	n, _, errno := unix.Syscall6(number, uintptr(fd), uintptr(unsafe.Pointer(&d.messages[from])), uintptr(to-from), unix.MSG_DONTWAIT, 0, 0)
+	d.used = max(d.used, to)
+	n, errno := batchCall(unix.SYS_SENDMMSG, fd, d.messages[from:to])
 	if errno != 0 {
 		return 0, errno
 	}
-	return int(n), nil
+	return n, 0
 }
 
 func nameSize(s *sender) uint32 {

@@ -2,7 +2,6 @@ package forwarder
 
 import (
 	"container/list"
-	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -70,7 +69,7 @@ func queue(fd int) {
 // more.
 func (ln *listener) receive(l *loop) {
 	d := l.batch()
-	n, _ := d.receive(ln.fd) // without an error there is one; with it nothing to do
+	n, _ := d.receive(ln.fd) // an error leaves nothing to do
 	now := time.Now()
 	for from := 0; from < n; {
 		to := d.sameSender(from, n)
@@ -221,19 +220,19 @@ func (f *flow) disconnect() {
 // ready takes one batch from the sandbox.
 func (f *flow) ready(l *loop, _ uint32) {
 	d := l.batch()
-	n, err := d.receive(f.fd)
-	if err != nil {
-		f.failed(err)
+	n, errno := d.receive(f.fd)
+	if errno != 0 {
+		f.failed(errno)
 		return
 	}
 	f.answer(time.Now())
 	for from := 0; from < n; {
-		sent, err := d.send(f.listener.fd, from, n, &f.client)
+		sent, errno := d.send(f.listener.fd, from, n, &f.client)
 		f.listener.port.out.Add(uint64(d.size(from, from+sent)))
 		from += sent
-		switch {
-		case err == nil:
-		case errors.Is(err, unix.EAGAIN):
+		switch errno {
+		case 0:
+		case unix.EAGAIN:
 			return // no room: lost
 		default:
 			from++ // this one cannot go, the next may
@@ -265,16 +264,16 @@ func (f *flow) take(d *datagrams, from, to int, now time.Time) {
 		f.listener.flows.unanswered.MoveToBack(f.element)
 	}
 	for again := true; from < to && f.fd >= 0; {
-		sent, err := d.send(f.fd, from, to, nil)
+		sent, errno := d.send(f.fd, from, to, nil)
 		f.listener.port.in.Add(uint64(d.size(from, from+sent)))
 		from += sent
 		switch {
-		case err == nil:
-		case errors.Is(err, unix.EAGAIN):
+		case errno == 0:
+		case errno == unix.EAGAIN:
 			return
-		case refusal(err) && again:
+		case refusal(errno) && again:
 			again = false
-			f.failed(err)
+			f.failed(errno)
 		default:
 			from++
 		}
@@ -282,15 +281,15 @@ func (f *flow) take(d *datagrams, from, to int, now time.Time) {
 }
 
 // refusal says whether an error is the network's word that nobody listens.
-func refusal(err error) bool {
-	return errors.Is(err, unix.ECONNREFUSED) || errors.Is(err, unix.EHOSTUNREACH) || errors.Is(err, unix.ENETUNREACH) || errors.Is(err, unix.ENOPROTOOPT)
+func refusal(errno unix.Errno) bool {
+	return errno == unix.ECONNREFUSED || errno == unix.EHOSTUNREACH || errno == unix.ENETUNREACH || errno == unix.ENOPROTOOPT
 }
 
 // failed takes a refusal. A client cannot be told, so the flow stays: the
 // service may be about to start. One that was never answered goes on to the
 // agent's next sandbox.
-func (f *flow) failed(err error) {
-	if !refusal(err) {
+func (f *flow) failed(errno unix.Errno) {
+	if !refusal(errno) {
 		return
 	}
 	f.listener.port.met(Silent, "")

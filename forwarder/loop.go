@@ -11,10 +11,11 @@ import (
 )
 
 const (
-	// yieldEvery turns a loop lets the scheduler run. Go's monitor thread takes
-	// a goroutine that never does for one that hogs its processor: it then
-	// wakes every 20 us to interrupt it, which costs a ping a fifth of its time.
-	yieldEvery = 64
+	// yieldEvery so often a loop lets the scheduler run. Go's monitor thread
+	// takes a goroutine that does not for 10 ms for one that hogs its processor:
+	// it then wakes every 20 us to interrupt it, which costs a ping a fifth of
+	// its time.
+	yieldEvery = 5 * time.Millisecond
 
 	eventsPerTurn  = 128
 	acceptsPerTurn = 16
@@ -56,6 +57,7 @@ type loop struct {
 	limited   map[*session]bool
 	ending    map[*session]bool
 	keepAt    time.Time
+	yieldAt   time.Time
 	resumeAt  time.Time  // zero unless accepting pauses
 	unread    []*session // stopped by their turn's budget, not by the kernel
 	closing   []int      // closed after the turn, so that a number is not reused within it
@@ -125,7 +127,7 @@ func (l *loop) watch(fd int, events uint32, h handler) error {
 	if fd >= len(l.handlers) {
 		l.handlers = append(l.handlers, make([]handler, fd+64-len(l.handlers))...)
 	}
-	if err := unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: events, Fd: int32(fd)}); err != nil {
+	if err := epollAdd(l.epoll, fd, events); err != nil {
 		return fmt.Errorf("watch descriptor: %w", err)
 	}
 	l.handlers[fd] = h
@@ -149,10 +151,7 @@ func (l *loop) close(fd int) {
 func (l *loop) run() error {
 	defer l.end()
 	events := make([]unix.EpollEvent, eventsPerTurn)
-	for turn := 1; !l.done(); turn++ {
-		if turn%yieldEvery == 0 {
-			runtime.Gosched()
-		}
+	for !l.done() {
 		n, err := unix.EpollWait(l.epoll, events, l.timeout())
 		if err != nil && !errors.Is(err, unix.EINTR) {
 			return fmt.Errorf("epoll: %w", err)
@@ -228,6 +227,10 @@ func (l *loop) goOn() {
 // expire looks at everything that waits for a time.
 func (l *loop) expire() {
 	now := time.Now()
+	if now.After(l.yieldAt) {
+		l.yieldAt = now.Add(yieldEvery)
+		runtime.Gosched()
+	}
 	if now.After(l.keepAt) {
 		l.keepAlive()
 		l.keepAt = now.Add(keepTick)
@@ -292,7 +295,7 @@ func (l *loop) runTasks() {
 
 func (l *loop) closeAll() {
 	for _, fd := range l.closing {
-		unix.Close(fd)
+		closeNow(fd)
 	}
 	l.closing = l.closing[:0]
 }

@@ -104,14 +104,15 @@ func (ln *listener) accept(l *loop) {
 			l.pause()
 			return
 		}
-		fd, peer, err := unix.Accept4(ln.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
-		switch {
-		case err == nil:
-			ln.admit(l, fd, peer)
-		case errors.Is(err, unix.EAGAIN):
+		var peer sender
+		fd, errno := accept(ln.fd, &peer)
+		switch errno {
+		case 0:
+			ln.admit(l, fd, &peer)
+		case unix.EAGAIN:
 			return
-		case outOfResources(err):
-			ln.forwarder.log.WithError(err).Warn("cannot accept a connection for the moment")
+		case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
+			ln.forwarder.log.WithError(errno).Warn("cannot accept a connection for the moment")
 			l.pause()
 			return
 		}
@@ -120,14 +121,10 @@ func (ln *listener) accept(l *loop) {
 	}
 }
 
-func outOfResources(err error) bool {
-	return errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) || errors.Is(err, unix.ENOBUFS) || errors.Is(err, unix.ENOMEM)
-}
-
 // admit begins a session unless the client is a container: a sandbox must not
 // reach other sandboxes through the host, whichever of its addresses it uses.
-func (ln *listener) admit(l *loop, fd int, peer unix.Sockaddr) {
-	if ln.port.spec.Bind&Any == 0 && ln.forwarder.bars.Load().has(addrPort(peer).Addr()) {
+func (ln *listener) admit(l *loop, fd int, peer *sender) {
+	if ln.port.spec.Bind&Any == 0 && ln.forwarder.bars.Load().has(addrOf(peer)) {
 		reset(fd)
 		return
 	}

@@ -1,8 +1,6 @@
 package forwarder
 
 import (
-	"errors"
-
 	"golang.org/x/sys/unix"
 )
 
@@ -77,7 +75,7 @@ func (s *session) pump(from, to *side) bool {
 func (s *session) passEnd(to *side) {
 	if !to.shut {
 		to.shut = true
-		unix.Shutdown(to.fd, unix.SHUT_WR) // fails only where the peer has gone, which the next read tells
+		shutdown(to.fd)
 	}
 }
 
@@ -94,9 +92,9 @@ func (s *session) fill(from, to *side) {
 	if from.hot {
 		buffer = s.loop.buffer
 	}
-	n, err := unix.Read(from.fd, buffer)
-	if n <= 0 {
-		s.noBytes(from, err)
+	n, errno := read(from.fd, buffer)
+	if errno != 0 || n == 0 {
+		s.noBytes(from, errno)
 		return
 	}
 	if n < len(buffer) && !from.hangup {
@@ -107,26 +105,26 @@ func (s *session) fill(from, to *side) {
 }
 
 func (s *session) fillPipe(from *side) {
-	n, err := unix.Splice(from.fd, nil, from.pipe.write, nil, spliceMost, unix.SPLICE_F_NONBLOCK|unix.SPLICE_F_MOVE)
-	if n <= 0 {
-		s.noBytes(from, err)
+	n, errno := splice(from.fd, from.pipe.write, spliceMost)
+	if errno != 0 || n == 0 {
+		s.noBytes(from, errno)
 		return
 	}
-	from.piped = int(n)
+	from.piped = n
 	from.hot = n >= coldBelow
 }
 
 // noBytes sorts out why a read gave none.
-func (s *session) noBytes(from *side, err error) {
+func (s *session) noBytes(from *side, errno unix.Errno) {
 	switch {
-	case err == nil && from.broken:
+	case errno == 0 && from.broken:
 		s.fail(from) // it was reset, and a write was told first
-	case err == nil:
+	case errno == 0:
 		from.eof = true
 		from.releasePipe()
-	case errors.Is(err, unix.EAGAIN):
+	case errno == unix.EAGAIN:
 		from.readable = false
-	case errors.Is(err, unix.EINTR):
+	case errno == unix.EINTR:
 	default:
 		s.fail(from)
 	}
@@ -138,29 +136,34 @@ func (s *session) flush(from, to *side) {
 		s.write(from, to, from.rest, true)
 		return
 	}
-	n, err := unix.Splice(from.pipe.read, nil, to.fd, nil, from.piped, unix.SPLICE_F_NONBLOCK|unix.SPLICE_F_MOVE)
-	if n > 0 {
-		from.piped -= int(n)
-		s.count(to, int(n))
+	n, errno := splice(from.pipe.read, to.fd, from.piped)
+	if errno == 0 && n > 0 {
+		from.piped -= n
+		s.count(to, n)
 		return
 	}
-	s.noRoom(to, err)
+	s.noRoom(to, errno)
 	if to.broken {
 		from.releasePipe()
 	}
 }
 
-// write writes a buffer; what does not fit is kept in from.rest.
+// write writes a buffer; what does not fit is kept in from.rest. Where the
+// sender has ended the kernel is told that more comes: bytes and end are then
+// one packet, and one thing to wake up for.
 func (s *session) write(from, to *side, data []byte, kept bool) {
-	n, err := 0, error(nil)
 	if to.writable {
-		if n, err = unix.Write(to.fd, data); n > 0 {
+		flags := 0
+		if from.ended {
+			flags = unix.MSG_MORE
+		}
+		if n, errno := send(to.fd, data, flags); errno == 0 {
 			s.count(to, n)
+			data = data[n:]
 		} else {
-			s.noRoom(to, err)
+			s.noRoom(to, errno)
 		}
 	}
-	data = data[max(n, 0):]
 	switch {
 	case len(data) == 0 || to.broken:
 		from.rest = nil
@@ -181,11 +184,11 @@ func (s *session) count(to *side, n int) {
 
 // noRoom sorts out why a write took nothing. A peer that reset may have sent
 // bytes before, so it is read to its end before the session fails.
-func (s *session) noRoom(to *side, err error) {
-	switch {
-	case errors.Is(err, unix.EAGAIN):
+func (s *session) noRoom(to *side, errno unix.Errno) {
+	switch errno {
+	case unix.EAGAIN:
 		to.writable = false
-	case errors.Is(err, unix.EINTR):
+	case unix.EINTR:
 	default:
 		to.broken, to.readable, to.hangup = true, true, true
 		if to.eof {

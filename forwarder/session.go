@@ -40,6 +40,7 @@ type side struct {
 	readable bool // as far as is known: believed until the kernel says no
 	writable bool
 	hangup   bool // its peer sent FIN or RST, so a short read is not the last
+	ended    bool // it was FIN: an end follows the bytes at once
 	hot      bool // worth a pipe
 	eof      bool // read to the end
 	shut     bool // the end was passed on to it
@@ -77,7 +78,7 @@ func (l *loop) begin(p *port, fd int) {
 // reset closes a socket so that its peer sees a reset, not an end.
 func reset(fd int) {
 	linger0(fd)
-	unix.Close(fd)
+	closeNow(fd)
 }
 
 func linger0(fd int) {
@@ -164,6 +165,7 @@ func (e *side) ready(_ *loop, events uint32) {
 	e.readable = e.readable || failed || events&(unix.EPOLLIN|unix.EPOLLRDHUP) != 0
 	e.writable = e.writable || failed || events&unix.EPOLLOUT != 0
 	e.hangup = e.hangup || failed || events&unix.EPOLLRDHUP != 0
+	e.ended = events&unix.EPOLLERR == 0 && (e.ended || events&unix.EPOLLRDHUP != 0)
 	switch {
 	case s.ending():
 		if failed && !e.broken {
@@ -196,6 +198,7 @@ func (s *session) fail(e *side) {
 		s.drop(true)
 		return
 	}
+	tune(other.fd) // which sends what was held back for an end that does not come
 	s.until = time.Now().Add(deliverLimit)
 	if s.delivered() {
 		s.drop(true)
