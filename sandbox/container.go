@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -48,6 +47,9 @@ type Container struct {
 	sandbox bool     // it carries OpenClaw's label
 	command []string // what its own process runs
 	pid     int      // of that, on the engine's machine; 0 unless it runs
+	tty     bool     // its output is a terminal's
+	// memoryLimit is in bytes; 0 is none.
+	memoryLimit int64
 }
 
 // Running says whether the container takes connections now; a paused one does
@@ -63,7 +65,7 @@ func (e *Engine) Containers(ctx context.Context) ([]Container, error) {
 		Filters: filters.NewArgs(filters.Arg("label", labelSandbox)),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("list sandbox containers: %w", err)
+		return nil, e.engineError(err, "list sandbox containers")
 	}
 	found := make([]Container, len(listed))
 	group, ctx := errgroup.WithContext(ctx)
@@ -88,7 +90,7 @@ func (e *Engine) inspect(ctx context.Context, id string, into *Container) error 
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("inspect container %.12s: %w", id, err)
+		return e.engineError(err, "inspect container %.12s", id)
 	}
 	*into = fromInspection(details)
 	into.Host = e.host
@@ -108,6 +110,10 @@ func fromInspection(details container.InspectResponse) Container {
 		sandbox:    details.Config.Labels[labelSandbox] != "",
 		command:    append([]string{details.Path}, details.Args...),
 		pid:        details.State.Pid,
+		tty:        details.Config.Tty,
+	}
+	if details.HostConfig != nil {
+		c.memoryLimit = details.HostConfig.Memory
 	}
 	if made, err := time.Parse(time.RFC3339Nano, details.Created); err == nil {
 		c.Created = made

@@ -47,6 +47,7 @@ type Watcher struct {
 	engine  *Engine
 	log     *logrus.Entry
 	publish func(Snapshot)
+	uses    uses
 }
 
 // NewWatcher makes a watcher of engine. It calls publish from one goroutine,
@@ -59,6 +60,7 @@ func NewWatcher(engine *Engine, log *logrus.Entry, publish func(Snapshot)) *Watc
 // Run follows the engine until ctx ends, through any number of restarts of
 // the engine, and returns nil.
 func (w *Watcher) Run(ctx context.Context) error {
+	w.recall(ctx)
 	wait := firstBackOff
 	for ctx.Err() == nil {
 		listed, err := w.follow(ctx)
@@ -189,6 +191,7 @@ func (v *view) publish() {
 // apply takes one event: at once out with what it puts in doubt, then a
 // listing to see what is true now.
 func (v *view) apply(ctx context.Context, message events.Message, recheck *time.Timer) {
+	v.watcher.uses.note(message)
 	if !concerns(message) {
 		return
 	}
