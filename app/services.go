@@ -5,6 +5,7 @@ import (
 
 	"github.com/githabideri/fraktalia/command"
 	"github.com/githabideri/fraktalia/forwarder"
+	"github.com/githabideri/fraktalia/sandbox"
 	"github.com/githabideri/fraktalia/stack"
 )
 
@@ -19,6 +20,9 @@ func (d *deployment) services() command.Services {
 		Records:  d.store,
 		Health:   d.health(),
 		Trust:    d.bot,
+
+		Containers: containers{d.engine, d.watcher},
+
 		Settings: command.Settings{
 			Version:      d.version,
 			FirstPort:    d.config.Forwards.Range.First,
@@ -33,6 +37,12 @@ func (d *deployment) services() command.Services {
 			CardLifetime: cardLifetime,
 		},
 	}
+}
+
+// containers joins what the engine says now to what was seen since the start.
+type containers struct {
+	*sandbox.Engine
+	*sandbox.Watcher
 }
 
 // ports opens every forward on the addresses that the configuration names.

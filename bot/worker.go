@@ -202,7 +202,7 @@ func (w *worker) finish(ctx context.Context, talk *talk, answer reply.Answer, er
 	if err != nil {
 		doc, mark, state = w.bot.worded(row, err), failedMark, store.Failed
 	}
-	if err := w.bot.close(ctx, row, state, doc.Text(), answer.Undo); err != nil {
+	if err := w.bot.close(ctx, row, state, command.RecordedOutcome(doc, answer, err), answer.Undo); err != nil {
 		w.bot.logRow(row).WithError(err).Error("cannot write the journal")
 	}
 	crashpoint.At("journal.ended")

@@ -83,6 +83,9 @@ type Services struct {
 	Health   []Check
 	Trust    Trust
 	Settings Settings
+
+	// Containers are the agents' containers, and their images.
+	Containers Containers
 }
 
 // Settings are values of the configuration that commands need.

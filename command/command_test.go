@@ -143,6 +143,18 @@ func TestMistakesGetOnePlainSentence(t *testing.T) {
 		"adduser #room:test":           `Account names cannot have "#" in them.`,
 		"help forwrd":                  "There is no !forwrd. Did you mean !forward or !forwards?",
 		"trust @o:test":                "For safety this works only in the machine's own shell: fraktalia trust",
+		"sandbox lgos":                 "There is no sandbox lgos. Did you mean logs?",
+		"sandbox nothing like it":      "There is no sandbox nothing. There are logs, prune, run.",
+		"sandbox run mox ls":           "Put -- in front of the command.\nUsage: !sandbox run [--limit TIME] [AGENT] -- COMMAND",
+		"sandbox run mox max -- ls":    "Put -- in front of the command.",
+		"sandbox run mox --":           "Say the command behind --.",
+		"sandbox run --":               "Say the command behind --.",
+		"sandbox run --limit 9h -- ls": "--limit takes a time between 1s and 6h, such as 30s or 1h.",
+		"sandbox run --limit x -- ls":  "Invalid argument \"x\" for \"--limit\" flag",
+		"sandbox logs mox --lines 0":   "--lines takes a number between 1 and 10000.",
+		"sandbox logs mox max":         `"max" is one word too many.`,
+		"sandbox prune all":            `"all" is one word too many.`,
+		"recreate-sandbox mox max":     `"max" is one word too many.`,
 		"adduser carol --json":         "!adduser has no table, so there is no JSON of it.",
 	} {
 		_, err := b.do(t, line)
@@ -206,6 +218,7 @@ func TestLanes(t *testing.T) {
 	}{
 		"forward 1": {"forwards", false}, "unforward 1": {"forwards", false}, "adduser a": {"people", false}, "status": {"", true},
 		"rebuild-sandbox": {"", false}, "forwrd": {"", true}, "forward --help": {"", true}, "help": {"", true},
+		"sandbox": {"", true}, "sandbox run mox -- rm -h": {"", false}, "sandbox run --help": {"", true}, "sandbox prune": {"images", false},
 	} {
 		args, _ := Split(line)
 		if lane, quick := b.commands.Lane(args); lane != want.lane || quick != want.quick {
@@ -217,9 +230,13 @@ func TestLanes(t *testing.T) {
 // What the shell hands on is the line that was typed, flags and all.
 func TestRelayedLine(t *testing.T) {
 	for typed, want := range map[string]string{
-		"forward 9005 --agent mox --to=80": "forward --agent=mox --to=80 -- 9005",
-		"forwards --json":                  "forwards --json=true --",
-		"adduser -- -x":                    "adduser -- -x",
+		"forward 9005 --agent mox --to=80":  "forward --agent=mox --to=80 -- 9005",
+		"forwards --json":                   "forwards --json=true --",
+		"adduser -- -x":                     "adduser -- -x",
+		"sandbox --json":                    "sandbox --json=true --",
+		"sandbox logs mox --lines 3":        "sandbox logs --lines=3 -- mox",
+		"sandbox run mox -- ls -l":          "sandbox run -- mox -- ls -l",
+		"sandbox run --limit 9m -- ls -- x": "sandbox run --limit=9m0s -- -- ls -- x",
 	} {
 		var got []string
 		root := &cobra.Command{Use: "fraktalia"}

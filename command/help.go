@@ -54,6 +54,9 @@ func (r *run) describe(cmd *cobra.Command) reply.Doc {
 	if flags := flagList(cmd); len(flags.Items) > 0 {
 		doc = append(doc, flags)
 	}
+	if parts := r.parts(cmd); len(parts.Rows) > 0 {
+		doc = append(doc, parts)
+	}
 	if cmd.Example != "" {
 		doc = append(doc, reply.P("For example ", reply.Mono("%s%s", prompt(r.request), cmd.Example)))
 	}
@@ -61,6 +64,17 @@ func (r *run) describe(cmd *cobra.Command) reply.Doc {
 		doc = append(doc, reply.P("Also ", reply.Mono("%s%s", prompt(r.request), strings.Join(cmd.Aliases, " "+prompt(r.request)))))
 	}
 	return doc
+}
+
+// parts lists the commands that are a part of cmd.
+func (r *run) parts(cmd *cobra.Command) reply.Table {
+	table := reply.Table{Head: []string{"command", "what it does"}}
+	for _, child := range cmd.Commands() {
+		if !child.Hidden && child.Name() != "help" {
+			table.Rows = append(table.Rows, []any{reply.Mono("%s", usageLine(r.request, child)), child.Short})
+		}
+	}
+	return table
 }
 
 func flagList(cmd *cobra.Command) reply.List {

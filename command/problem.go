@@ -15,6 +15,8 @@ type Problem struct {
 	Detail reply.Doc
 	// Usage says that the line was written wrongly.
 	Usage bool
+	// Private says that the record of commands does not keep Detail.
+	Private bool
 	// Cause is for the log; nil where the sentence says all.
 	Cause error
 }

@@ -1,8 +1,11 @@
 package command
 
 import (
+	"errors"
 	"strconv"
 	"strings"
+
+	"github.com/githabideri/fraktalia/reply"
 )
 
 // recordKey says how many words behind a command's name are kept in records;
@@ -39,4 +42,15 @@ func Recorded(line string) string {
 		return "!" + kept
 	}
 	return kept
+}
+
+// RecordedOutcome is what may be kept of how a command ended: doc is what
+// people read of answer or err.
+func RecordedOutcome(doc reply.Doc, answer reply.Answer, err error) string {
+	var problem *Problem
+	private := answer.Private || errors.As(err, &problem) && problem.Private
+	if private && len(doc) > 1 {
+		doc = doc[:1]
+	}
+	return doc.Text()
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
 )
 
 var update = flag.Bool("update", false, "write docs/commands.md anew")
@@ -34,7 +35,7 @@ func reference() string {
 	var out strings.Builder
 	out.WriteString("# Commands\n\nAs typed in the admin room. In the machine's own shell the same words follow `fraktalia`, without the `!`.\n")
 	r := &run{}
-	for _, cmd := range r.tree().Commands() {
+	for _, cmd := range withParts(r.tree().Commands()) {
 		if cmd.Hidden {
 			continue
 		}
@@ -42,7 +43,7 @@ func reference() string {
 		if cmd.Annotations[shellKey] != "" {
 			prompt = "fraktalia "
 		}
-		fmt.Fprintf(&out, "\n## `%s%s`\n\n%s", prompt, cmd.Use, sentenceCase(cmd.Short))
+		fmt.Fprintf(&out, "\n## `%s%s`\n\n%s", prompt, within(cmd)+cmd.Use, sentenceCase(cmd.Short))
 		if cmd.Long != "" {
 			out.WriteString(" " + cmd.Long)
 		}
@@ -62,4 +63,12 @@ func reference() string {
 		}
 	}
 	return out.String()
+}
+
+// withParts lists commands, each followed by those that are a part of it.
+func withParts(commands []*cobra.Command) (all []*cobra.Command) {
+	for _, cmd := range commands {
+		all = append(append(all, cmd), withParts(cmd.Commands())...)
+	}
+	return all
 }

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -27,11 +28,14 @@ func Relayed(relay func(ctx context.Context, args []string) error) []*cobra.Comm
 }
 
 func relayFrom(cmd *cobra.Command, relay func(context.Context, []string) error) {
+	for _, child := range cmd.Commands() {
+		relayFrom(child, relay)
+	}
 	if cmd.Annotations[jsonKey] != "" {
 		cmd.Flags().Bool("json", false, "answer with JSON")
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		line := []string{cmd.Name()}
+		line := strings.Fields(within(cmd) + cmd.Name())
 		cmd.Flags().Visit(func(flag *pflag.Flag) {
 			if cmd.InheritedFlags().Lookup(flag.Name) != nil {
 				return
@@ -44,6 +48,10 @@ func relayFrom(cmd *cobra.Command, relay func(context.Context, []string) error) 
 				line = append(line, "--"+flag.Name+"="+value)
 			}
 		})
-		return relay(cmd.Context(), append(append(line, "--"), args...))
+		line = append(line, "--")
+		if cmd.Annotations[rawKey] != "" && cmd.ArgsLenAtDash() == 0 {
+			line = append(line, "--")
+		}
+		return relay(cmd.Context(), append(line, args...))
 	}
 }

@@ -53,6 +53,7 @@ const (
 	quickKey = "quick" // reads only, and at once
 	shellKey = "shell" // only from the machine's own shell
 	jsonKey  = "json"  // has data for --json
+	rawKey   = "raw"   // what follows "--" is no word of ours
 )
 
 // Do runs one request. The error, if any, is a *Problem made for people, or an
@@ -143,7 +144,7 @@ func (r *run) tree() *cobra.Command {
 	root.PersistentFlags().Bool("json", false, "answer with JSON, where there is a table")
 	root.PersistentFlags().Lookup("json").Hidden = true
 	root.AddCommand(r.helpCommand(root))
-	for _, family := range [][]*cobra.Command{r.forwardFamily(), r.sandboxFamily(), r.agentsFamily(), r.peopleFamily(), r.deploymentFamily()} {
+	for _, family := range [][]*cobra.Command{r.forwardFamily(), r.sandboxFamily(), r.containersFamily(), r.agentsFamily(), r.peopleFamily(), r.deploymentFamily()} {
 		root.AddCommand(family...)
 	}
 	r.finish(root)
@@ -183,7 +184,7 @@ func (r *run) gate(root *cobra.Command) error {
 	if cmd.Annotations[shellKey] != "" && !r.request.Shell {
 		return Sorry("For safety this works only in the machine's own shell: fraktalia %s", cmd.Name())
 	}
-	if slices.Contains(r.request.Args, "--json") && cmd.Annotations[jsonKey] == "" {
+	if r.request.json() && cmd.Annotations[jsonKey] == "" {
 		return Sorry("%s%s has no table, so there is no JSON of it.", prompt(r.request), cmd.Name())
 	}
 	return nil
@@ -231,10 +232,35 @@ func prompt(request Request) string {
 	return "!"
 }
 
-func usageLine(request Request, cmd *cobra.Command) string { return prompt(request) + cmd.Use }
+// usageLine is how a command is written, behind the commands that it is a part of.
+func usageLine(request Request, cmd *cobra.Command) string {
+	return prompt(request) + within(cmd) + cmd.Use
+}
+
+func within(cmd *cobra.Command) (names string) {
+	for cmd = cmd.Parent(); cmd != nil && cmd.HasParent(); cmd = cmd.Parent() {
+		names = cmd.Name() + " " + names
+	}
+	return names
+}
+
+// json says that the answer is for programs.
+func (request Request) json() bool {
+	ours := ours(request.Args)
+	return slices.Contains(ours, "--json") || slices.Contains(ours, "--json=true")
+}
+
+// ours are the words in front of dashes: what follows them is not for us, nor
+// are its flags.
+func ours(args []string) []string {
+	if at := slices.IndexFunc(args, isDashes); at >= 0 {
+		return args[:at]
+	}
+	return args
+}
 
 func wantsHelp(args []string) bool {
-	for _, arg := range args {
+	for _, arg := range ours(args) {
 		if arg == "-h" || arg == "--help" {
 			return true
 		}

@@ -17,6 +17,9 @@ type Answer struct {
 	Data any
 	// Undo is the command line that takes the act back, "" where none does.
 	Undo string
+	// Private says that the record of commands keeps the first block of Doc only:
+	// what follows may be a secret of somebody's.
+	Private bool
 }
 
 // File is something to hand over beside the text, e.g. a build log.

@@ -106,10 +106,10 @@ func (s *Server) serve(ctx context.Context, conn *net.UnixConn) {
 	defer stop()
 	talk := &talk{out: out, answers: make(chan bool, 1)}
 	listening.Go(func() { talk.listen(in, cancel) })
-	given, err := s.run(ctx, asked, who(conn), talk)
-	end := message{Kind: doneKind, Text: given.Doc.Text()}
+	doc, err := s.run(ctx, asked, who(conn), talk)
+	end := message{Kind: doneKind, Text: doc.Text()}
 	if err != nil {
-		end = message{Kind: failedKind, Text: s.worded(err)}
+		end.Kind = failedKind
 	}
 	if err := out.write(end); err != nil {
 		s.log.WithError(err).Debug("the shell did not take its answer")
@@ -129,39 +129,44 @@ func hear(ctx context.Context, conn *net.UnixConn, in *bufio.Reader) (asked requ
 	return asked, conn.SetReadDeadline(time.Time{})
 }
 
-// run writes the command down, runs it and writes down how it ended.
-func (s *Server) run(ctx context.Context, asked request, sender string, talk *talk) (reply.Answer, error) {
+// run writes the command down, runs it and writes down how it ended. It returns
+// what the shell is to read, also of an error.
+func (s *Server) run(ctx context.Context, asked request, sender string, talk *talk) (reply.Doc, error) {
 	ref := "shell-" + uuid.NewString()
 	row := store.Command{EventID: ref, Sender: sender, Line: command.Recorded("!" + strings.Join(asked.Args, " ")), SentAt: time.Now()}
 	id, _, err := s.journal.AddCommand(ctx, row)
 	if err != nil {
-		return reply.Answer{}, err
+		return s.worded(err), err
 	}
 	if _, err := s.journal.BeginCommand(ctx, id); err != nil {
-		return reply.Answer{}, err
+		return s.worded(err), err
 	}
 	given, err := s.commands.Do(ctx, command.Request{Args: asked.Args, Sender: sender, Role: command.Owner, Shell: true, Ref: ref}, talk)
-	state, outcome := store.Done, given.Doc.Text()
+	doc, state := given.Doc, store.Done
 	if err != nil {
-		state, outcome = store.Failed, s.worded(err)
+		doc, state = s.worded(err), store.Failed
 	}
 	ctx = context.WithoutCancel(ctx)
-	return given, errors.Join(err, s.journal.EndCommand(ctx, id, state, outcome, given.Undo), s.journal.AnsweredCommand(ctx, id))
+	unwritten := errors.Join(s.journal.EndCommand(ctx, id, state, command.RecordedOutcome(doc, given, err), given.Undo), s.journal.AnsweredCommand(ctx, id))
+	if err == nil && unwritten != nil {
+		doc = s.worded(unwritten)
+	}
+	return doc, errors.Join(err, unwritten)
 }
 
-func (s *Server) worded(err error) string {
+func (s *Server) worded(err error) reply.Doc {
 	var problem *command.Problem
 	switch {
 	case errors.As(err, &problem):
 		if problem.Cause != nil {
 			s.log.WithError(problem.Cause).Warn("command failed")
 		}
-		return strings.TrimSpace(problem.Sentence + "\n" + problem.Detail.Text())
+		return append(reply.Say(problem.Sentence), problem.Detail...)
 	case errors.Is(err, context.Canceled):
-		return "Stopped; it did not finish."
+		return reply.Say("Stopped; it did not finish.")
 	}
 	s.log.WithError(err).Error("command failed with an internal error")
-	return "Internal error; the log has more."
+	return reply.Say("Internal error; the log has more.")
 }
 
 // who names the user at the other end, as the kernel knows them.

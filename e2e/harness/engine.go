@@ -19,8 +19,9 @@ import (
 const runLabel = "io.fraktalia.e2e"
 
 // Engine stands between the program and the real Docker engine: everything is
-// passed on, but lists of containers show those of this test run only, so that
-// tests meet neither each other's sandboxes nor a real agent's. It can be
+// passed on, but lists of containers and images show those of this test run
+// only, so that tests meet neither each other's sandboxes nor a real agent's,
+// and remove nobody's images. It can be
 // taken away and brought back, which is how an engine's failure looks.
 type Engine struct {
 	Socket string // of this proxy
@@ -78,7 +79,7 @@ func (e *Engine) Down() error {
 
 func (e *Engine) rewrite(r *httputil.ProxyRequest) {
 	r.Out.URL.Scheme, r.Out.URL.Host = "http", "docker"
-	if strings.HasSuffix(r.In.URL.Path, "/containers/json") {
+	if strings.HasSuffix(r.In.URL.Path, "/containers/json") || strings.HasSuffix(r.In.URL.Path, "/images/json") {
 		r.Out.URL.RawQuery = e.narrow(r.In.URL.Query())
 	}
 }
