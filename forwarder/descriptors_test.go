@@ -1,13 +1,17 @@
 package forwarder_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -19,7 +23,8 @@ import (
 
 // The forwarder of this file's tests is in a process of its own, which this
 // variable turns the test binary into, because the limit on descriptors is a
-// process's. Its value: the limit, the port, the port of the service.
+// process's. Its value: the limit (0 leaves it as it is), the port, the port of
+// the service.
 const helperVariable = "FORWARDER_TEST_HELPER"
 
 func TestMain(m *testing.M) {
@@ -44,7 +49,9 @@ func helper(text string) error {
 	// New reads the limit; what is set afterwards is a shortage that it could
 	// not foresee, as when the rest of the program takes the descriptors.
 	f := forwarder.New(forwarder.Options{Log: logrus.NewEntry(log)})
-	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: files, Max: files}); err != nil {
+	if files == 0 {
+		// as it is
+	} else if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: files, Max: files}); err != nil {
 		return err
 	}
 	f.SetSandboxes([]forwarder.Sandbox{sandboxAt("mox", loopback4)})
@@ -61,11 +68,13 @@ func helper(text string) error {
 	return f.Run(ctx)
 }
 
-// startHelper starts a forwarder with a limit on its descriptors.
-func startHelper(t *testing.T, files, to int) (port, pid int) {
+// startHelper starts a forwarder with a limit on its descriptors; before are
+// the words of a program that starts it.
+func startHelper(t *testing.T, files, to int, before ...string) (port, pid int) {
 	t.Helper()
 	port = freePort(t)
-	process := exec.Command(os.Args[0])
+	words := append(before, testBinary(t))
+	process := exec.Command(words[0], words[1:]...)
 	process.Env = append(os.Environ(), fmt.Sprintf("%s=%d %d %d", helperVariable, files, port, to))
 	stdin, err := process.StdinPipe()
 	if err != nil {
@@ -92,31 +101,179 @@ func startHelper(t *testing.T, files, to int) (port, pid int) {
 	return port, process.Process.Pid
 }
 
+// The one limit is met by the accepting of a connection, the other by the
+// dialling for one that was accepted.
 func TestOutOfDescriptorsAndBack(t *testing.T) {
+	for _, limit := range []int{60, 61} {
+		t.Run(fmt.Sprint(limit), func(t *testing.T) { outOfDescriptorsAndBack(t, limit) })
+	}
+}
+
+func outOfDescriptorsAndBack(t *testing.T, limit int) {
 	at := service(t, "127.0.0.1:0", echo)
-	port, _ := startHelper(t, 60, int(at.Port()))
+	port, _ := startHelper(t, limit, int(at.Port()))
 	var idle []net.Conn
 	for range 60 { // the process has room for 25 or so
 		idle = append(idle, dial(t, port))
 	}
-	late := dial(t, port)
-	io.WriteString(late, "ping")
+	var late []net.Conn
+	for range 5 {
+		conn := dial(t, port)
+		io.WriteString(conn, "ping")
+		late = append(late, conn)
+	}
 	time.Sleep(3 * 50 * time.Millisecond) // several back-offs
 	for _, conn := range idle {
+		mustStay(t, conn)
 		conn.Close()
 	}
-	got := make([]byte, 4)
-	if _, err := io.ReadFull(late, got); err != nil || string(got) != "ping" {
-		t.Errorf("after recovery: %q, %v", got, err)
+	for _, conn := range late {
+		got := make([]byte, 4)
+		if _, err := io.ReadFull(conn, got); err != nil || string(got) != "ping" {
+			t.Errorf("after recovery: %q, %v", got, err)
+		}
 	}
 	mustEcho(t, dial(t, port))
 }
 
-// An idle connection costs two descriptors and at most 8 KiB.
+// mustStay checks that nobody has ended a connection: a client that there is
+// no descriptor for waits.
+func mustStay(t *testing.T, conn net.Conn) {
+	t.Helper()
+	conn.SetReadDeadline(time.Now().Add(time.Millisecond))
+	if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("a connection that should wait: %v", err)
+	}
+}
+
+// An ordinary user's shell allows 1,024 descriptors or fewer, its
+// administrator more: those are taken.
+func TestTheLimitOnDescriptorsIsRaised(t *testing.T) {
+	at := service(t, "127.0.0.1:0", echo)
+	port, pid := startHelper(t, 0, int(at.Port()), "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "prlimit", "--nofile=64:2000")
+	for range 100 {
+		mustEcho(t, dial(t, port))
+	}
+	if user := statusOf(t, pid, "Uid:"); user != ordinary {
+		t.Errorf("the forwarder ran as user %d: this test proves nothing", user)
+	}
+}
+
+// ordinary is a user without privileges.
+const ordinary = 65534
+
+// A user without privileges has few pages for pipes. Streams in number, with
+// many connections idle beside them, arrive whole all the same, and when they
+// have ended the pipes have not stayed with the connections.
+func TestAnOrdinaryUsersPipes(t *testing.T) {
+	at := service(t, "127.0.0.1:0", echo)
+	port, pid := startHelper(t, 0, int(at.Port()), "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+	idle := 1000
+	for range idle {
+		mustEcho(t, dial(t, port))
+	}
+	const streams, size = 100, 4 << 20 // more than there are pipes
+	var group sync.WaitGroup
+	conns := make([]*net.TCPConn, streams)
+	for i := range conns {
+		conns[i] = dial(t, port)
+		conns[i].SetDeadline(time.Now().Add(5 * patience))
+		data := bytes.Repeat([]byte{byte(i), byte(i >> 8), 1, 2, 3, 5, 7}, size/7)
+		group.Go(func() { conns[i].Write(data) })
+		group.Go(func() {
+			got := make([]byte, len(data))
+			if n, err := io.ReadFull(conns[i], got); err != nil || !bytes.Equal(got, data) {
+				t.Errorf("stream %d: %d of %d bytes, %v", i, n, len(data), err)
+			}
+		})
+	}
+	group.Wait()
+	pipes := 0
+	for _, link := range links(t, pid) {
+		if strings.HasPrefix(link, "pipe:") {
+			pipes++
+		}
+	}
+	if pipes < 2 || pipes > 2*64+8 { // the program's own streams among them
+		t.Errorf("%d descriptors of pipes", pipes)
+	}
+	if n := descriptors(t, pid); n > 2*(idle+streams)+2*64+32 {
+		t.Errorf("%d descriptors for %d connections", n, idle+streams)
+	}
+}
+
+// links are what a process's descriptors lead to.
+func links(t *testing.T, pid int) (all []string) {
+	t.Helper()
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		link, _ := os.Readlink(file) // closed meanwhile
+		all = append(all, link)
+	}
+	return all
+}
+
+// A peer that vanishes without a word is noticed: the kernel asks both.
+func TestBothSidesAreKeptAlive(t *testing.T) {
+	t.Parallel() // it takes more than ten seconds
+	at := service(t, "127.0.0.1:0", echo)
+	port, _ := startHelper(t, 0, int(at.Port()))
+	conn := dial(t, port)
+	mustEcho(t, conn)
+	client := conn.LocalAddr().(*net.TCPAddr).Port
+	until(t, "the client is asked", func() bool { return keptAlive(t, port, client) })
+	until(t, "the sandbox is asked", func() bool { return keptAlive(t, 0, int(at.Port())) })
+}
+
+// keptAlive says whether a socket with these ports (0: any) has the keepalive
+// timer running, which /proc/net/tcp shows as 02.
+func keptAlive(t *testing.T, local, remote int) bool {
+	t.Helper()
+	table, err := os.ReadFile("/proc/net/tcp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(table)) {
+		fields := strings.Fields(line)
+		if len(fields) > 5 && strings.HasSuffix(fields[2], fmt.Sprintf(":%04X", remote)) && strings.HasPrefix(fields[5], "02:") &&
+			(local == 0 || strings.HasSuffix(fields[1], fmt.Sprintf(":%04X", local))) {
+			return true
+		}
+	}
+	return false
+}
+
+// testBinary is this program where another user can start it.
+func testBinary(t *testing.T) string {
+	t.Helper()
+	program, err := os.ReadFile(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder, err := os.MkdirTemp("", "forwarder-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(folder) })
+	if err := os.Chmod(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(folder, "forwarder.test")
+	if err := os.WriteFile(file, program, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// An idle connection costs two descriptors and at most 8 KiB, however many
+// there are.
 func TestManyIdleConnections(t *testing.T) {
-	const many = 3000 // this process holds both ends of them too
+	const many = 9000 // this process holds both ends of them too
 	at := service(t, "127.0.0.1:0", func(conn *net.TCPConn) { conn.Read(make([]byte, 1)) })
-	port, pid := startHelper(t, 20000, int(at.Port()))
+	port, pid := startHelper(t, 0, int(at.Port()))
 	files, memory := descriptors(t, pid), resident(t, pid)
 	for range many {
 		dial(t, port)
@@ -142,14 +299,20 @@ func descriptors(t *testing.T, pid int) int {
 // resident is the anonymous memory of a process in bytes.
 func resident(t *testing.T, pid int) int {
 	t.Helper()
+	return statusOf(t, pid, "RssAnon:") << 10
+}
+
+// statusOf reads a number from /proc/PID/status.
+func statusOf(t *testing.T, pid int, field string) int {
+	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(string(text), "RssAnon:")
-	var kib int
-	if _, err := fmt.Sscan(rest, &kib); err != nil {
+	_, rest, _ := strings.Cut(string(text), field)
+	var value int
+	if _, err := fmt.Sscan(rest, &value); err != nil {
 		t.Fatal(err)
 	}
-	return kib << 10
+	return value
 }

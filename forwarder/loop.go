@@ -29,6 +29,7 @@ const (
 	// acceptBackOff is the pause after the process ran out of descriptors;
 	// clients wait in the kernel's queue meanwhile.
 	acceptBackOff = 50 * time.Millisecond
+	complainEvery = 10 * time.Second
 )
 
 // handler is what a loop calls when a descriptor is ready. Events are hints:
@@ -51,22 +52,24 @@ type loop struct {
 	stopped bool
 
 	// All below belongs to the goroutine of run.
-	handlers  []handler // by descriptor
-	listeners map[*listener]bool
-	sessions  map[*session]bool
-	limited   map[*session]bool
-	ending    map[*session]bool
-	keepAt    time.Time
-	yieldAt   time.Time
-	resumeAt  time.Time  // zero unless accepting pauses
-	unread    []*session // stopped by their turn's budget, not by the kernel
-	closing   []int      // closed after the turn, so that a number is not reused within it
-	buffer    []byte
-	pipes     *pipes
-	datagrams *datagrams // nil until there is one
-	flows     int        // open
-	flowsAt   time.Time
-	leaving   bool
+	handlers   []handler // by descriptor
+	listeners  map[*listener]bool
+	sessions   map[*session]bool
+	limited    map[*session]bool
+	ending     map[*session]bool
+	keepAt     time.Time
+	yieldAt    time.Time
+	resumeAt   time.Time  // zero unless accepting pauses
+	held       []*session // that wait for a descriptor to dial with
+	complainAt time.Time
+	unread     []*session // stopped by their turn's budget, not by the kernel
+	closing    []int      // closed after the turn, so that a number is not reused within it
+	buffer     []byte
+	pipes      *pipes
+	datagrams  *datagrams // nil until there is one
+	flows      int        // open
+	flowsAt    time.Time
+	leaving    bool
 }
 
 func newLoop(f *Forwarder) (*loop, error) {
@@ -200,10 +203,10 @@ func (l *loop) timeout() int {
 		return 0
 	case len(l.ending) > 0:
 		return int(endingTick.Milliseconds())
-	case len(l.limited) > 0:
-		return int(limitTick.Milliseconds())
 	case !l.resumeAt.IsZero():
 		return int(acceptBackOff.Milliseconds())
+	case len(l.limited) > 0:
+		return int(limitTick.Milliseconds())
 	case l.flows > 0:
 		return int(l.flowTick().Milliseconds())
 	case len(l.sessions) > 0:
@@ -327,18 +330,34 @@ func (l *loop) unlisten(ln *listener) {
 	}
 }
 
-// pause stops accepting for a moment: out of descriptors, or at the limit.
-func (l *loop) pause() {
+// pause stops accepting for a moment: out of descriptors, or (nil) at the limit.
+func (l *loop) pause(err error) {
+	now := time.Now()
+	if err != nil && now.After(l.complainAt) {
+		l.complainAt = now.Add(complainEvery)
+		l.forwarder.log.WithError(err).Warn("cannot take connections for the moment")
+	}
 	for ln := range l.listeners {
 		if ln.flows == nil {
 			l.unwatch(ln.fd)
 		}
 	}
-	l.resumeAt = time.Now().Add(acceptBackOff)
+	l.resumeAt = now.Add(acceptBackOff)
 }
 
+// resume accepts again, after those that were accepted have what they want.
 func (l *loop) resume() {
 	l.resumeAt = time.Time{}
+	held := l.held
+	l.held = nil
+	for _, s := range held {
+		if l.sessions[s] {
+			s.dial()
+		}
+	}
+	if !l.resumeAt.IsZero() {
+		return
+	}
 	for ln := range l.listeners {
 		if ln.flows == nil {
 			l.accept(ln)

@@ -101,19 +101,18 @@ func (ln *listener) ready(l *loop, _ uint32) {
 func (ln *listener) accept(l *loop) {
 	for range acceptsPerTurn {
 		if ln.forwarder.open.Load() >= ln.forwarder.limit {
-			l.pause()
+			l.pause(nil)
 			return
 		}
 		var peer sender
 		fd, errno := accept(ln.fd, &peer)
-		switch errno {
-		case 0:
+		switch {
+		case errno == 0:
 			ln.admit(l, fd, &peer)
-		case unix.EAGAIN:
+		case errno == unix.EAGAIN:
 			return
-		case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
-			ln.forwarder.log.WithError(errno).Warn("cannot accept a connection for the moment")
-			l.pause()
+		case shortage(errno):
+			l.pause(errno)
 			return
 		}
 		// Any other error is that of one connection (accept(2) passes pending

@@ -1,6 +1,7 @@
 package forwarder
 
 import (
+	"errors"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -30,6 +31,7 @@ type session struct {
 	dead   bool
 	unread bool
 	kept   bool // keepalive is on
+	held   bool // there was no descriptor to dial with; tried again soon
 }
 
 // side is one of a session's two sockets, with the bytes read from it that the
@@ -91,8 +93,13 @@ func (s *session) dial() {
 		s.refusedByAll()
 		return
 	}
+	fd, err := connect(s.left[0].addr)
+	if err != nil && shortage(err) {
+		s.hold(err)
+		return
+	}
+	s.held = false
 	s.target, s.left = &s.left[0], s.left[1:]
-	fd, err := connect(s.target.addr)
 	if err != nil {
 		s.refused(err)
 		return
@@ -103,6 +110,23 @@ func (s *session) dial() {
 	if err := s.loop.watch(fd, socketEvents, &s.server); err != nil {
 		s.refused(err)
 	}
+}
+
+// shortage says whether an error is this host's want of something, of which
+// the sandbox knows nothing.
+func shortage(err error) bool {
+	return errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) || errors.Is(err, unix.ENOBUFS) || errors.Is(err, unix.ENOMEM)
+}
+
+// hold lets a client wait until there is what it takes to dial.
+func (s *session) hold(err error) {
+	if !s.held {
+		s.held = true
+		s.until = time.Now().Add(dialLimit)
+		s.loop.limited[s] = true
+	}
+	s.loop.held = append(s.loop.held, s)
+	s.loop.pause(err)
 }
 
 // refusedByAll leaves the client to the other ways, where there are any.
@@ -226,7 +250,7 @@ func (s *session) limit() {
 
 // expired is called once until has passed.
 func (s *session) expired() {
-	if s.opened {
+	if s.opened || s.held {
 		s.drop(true)
 		return
 	}
