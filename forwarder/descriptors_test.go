@@ -122,7 +122,7 @@ func outOfDescriptorsAndBack(t *testing.T, limit int) {
 		io.WriteString(conn, "ping")
 		late = append(late, conn)
 	}
-	time.Sleep(3 * 50 * time.Millisecond) // several back-offs
+	time.Sleep(2500 * time.Millisecond) // several back-offs, and a look at the host's addresses that fails
 	for _, conn := range idle {
 		mustStay(t, conn)
 		conn.Close()

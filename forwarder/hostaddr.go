@@ -41,7 +41,9 @@ func hostAddrs() ([]hostAddr, error) {
 	for _, i := range interfaces {
 		addrs, err := i.Addrs()
 		if err != nil {
-			continue // it has just gone
+			// Not that it has just gone, which gives none: a part of the truth
+			// would close the listeners on the rest.
+			return nil, fmt.Errorf("read addresses of %s: %w", i.Name, err)
 		}
 		for _, a := range addrs {
 			prefix, err := netip.ParsePrefix(a.String())
