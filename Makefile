@@ -19,7 +19,7 @@ up: ## set everything up, then run homeserver and bot (ARGS="--listen ..." goes 
 	@$(TOGETHER) -j3 engine synapse build
 	@exec scripts/with-docker bin/fraktalia up $(ARGS)
 
-build: ## make bin/fraktalia
+build: ## make bin/fraktalia (RELAY_ARCHES="amd64 arm64": with the relay for those)
 	@scripts/build $(VERSION)
 
 test: ## run every test, against a real Synapse and a real Docker engine
@@ -41,7 +41,7 @@ lint: ## formatting and go vet
 	@scripts/lint
 
 clean: ## remove what was built here
-	rm -rf bin
+	rm -rf bin docker/sandbox/relay/fraktalia-relay-*
 
 packages:
 	@scripts/prepare

@@ -43,6 +43,7 @@ type deployment struct {
 	bot      *bot.Bot
 	engine   *sandbox.Engine
 	ports    *forwarder.Forwarder
+	relays   *relays
 	watcher  *sandbox.Watcher
 	server   *server
 	agents   *agents
@@ -66,7 +67,8 @@ func open(ctx context.Context, c config.Config, log *logrus.Entry, version strin
 	if d.engine, err = sandbox.Connect(c.Sandbox.Docker); err != nil {
 		return nil, errors.Join(err, d.store.Close())
 	}
-	d.ports = forwarder.New(forwarder.Options{Log: log.WithField("part", "forwarder"), Holder: holder, Drain: drain})
+	d.relays = newRelays(func(string) (*sandbox.Engine, error) { return d.engine, nil }, log.WithField("part", "relay"))
+	d.ports = forwarder.New(forwarder.Options{Log: log.WithField("part", "forwarder"), Holder: holder, Drain: drain, Dialers: []forwarder.Dialer{d.relays}})
 	d.watcher = sandbox.NewWatcher(d.engine, log.WithField("part", "docker"), d.sandboxes)
 	d.server = &server{config: c.Homeserver, client: homeserver.NewClient(c.Homeserver.Address, nil), log: log.WithField("part", "homeserver"),
 		botToken: func() string { return d.bot.Token() }}
@@ -91,6 +93,7 @@ func open(ctx context.Context, c config.Config, log *logrus.Entry, version strin
 func (d *deployment) run(ctx context.Context) error {
 	defer d.store.Close()
 	defer d.engine.Close()
+	defer d.relays.pool.Close()
 	if err := d.restoreForwards(ctx); err != nil {
 		return err
 	}
@@ -179,6 +182,7 @@ func (d *deployment) sandboxes(now sandbox.Snapshot) {
 			running = append(running, forwarder.Sandbox{ID: c.ID, Name: c.Name, Agent: c.Agent, Addrs: c.Addrs, Started: c.Started})
 		}
 	}
+	d.relays.keep("", running)
 	d.ports.SetSandboxes(running)
 }
 

@@ -23,6 +23,7 @@ func (d *deployment) health() []command.Check {
 		{Part: "homeserver", Look: d.homeserverHealth},
 		{Part: "docker", Look: d.dockerHealth},
 		{Part: "sandbox image", Look: d.imageHealth},
+		{Part: "relay", Look: d.relayHealth},
 		{Part: "openclaw config", Look: d.openclawHealth},
 		{Part: "openclaw gateway", Look: d.gatewayHealth},
 		{Part: "forwards", Look: d.forwardsHealth},

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -184,10 +185,17 @@ func (r *run) behind(ctx context.Context, s forwarder.Status) behind {
 	ctx, cancel := context.WithTimeout(ctx, probeWait)
 	defer cancel()
 	way, err := r.Forwards.Probe(ctx, s.Key())
-	if err == nil {
+	var noRelay *forwarder.NoRelayError
+	switch {
+	case err == nil && way != "direct":
+		return behind{fmt.Sprintf("A service answers in %s, by the %s.", s.Sandbox.Name, way), "✅ answers, by the " + way, way}
+	case err == nil:
 		return behind{fmt.Sprintf("A service answers in %s.", s.Sandbox.Name), "✅ answers", way}
+	case errors.As(err, &noRelay):
+		return behind{sentence: fmt.Sprintf("Nothing answers on port %d in %s yet; its image has no relay, so what listens on 127.0.0.1 alone is not reached: %srebuild-sandbox puts it in.",
+			s.To, s.Sandbox.Name, prompt(r.request)), short: "⏳ nothing answers yet (no relay in the image)"}
 	}
-	return behind{sentence: fmt.Sprintf("Nothing answers on port %d in %s yet (a server there has to listen on 0.0.0.0, not on 127.0.0.1 alone).", s.To, s.Sandbox.Name),
+	return behind{sentence: fmt.Sprintf("Nothing answers on port %d in %s yet.", s.To, s.Sandbox.Name),
 		short: "⏳ nothing answers yet"}
 }
 

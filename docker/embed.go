@@ -18,4 +18,7 @@ const ShippedProfile = "web"
 // Sandbox returns the build context of the sandbox image: a file system with
 // a Dockerfile at its root, that of the profile ShippedProfile. Its build arguments are BASE (a Debian image),
 // AGENT_UID and AGENT_GID.
-func Sandbox() (fs.FS, error) { return fs.Sub(contexts, "sandbox") }
+func Sandbox() (fs.FS, error) {
+	files, err := fs.Sub(contexts, "sandbox")
+	return programs{files}, err
+}

@@ -31,6 +31,7 @@ func TestRebuildSandbox(t *testing.T) {
 	if status := say(t, shared.admin, "!status"); !strings.Contains(status.Body, shared.image()) {
 		t.Errorf("!status does not know the image:\n%s", status.Body)
 	}
+	t.Run("its relay", relayInTheImage)
 	t.Run("stopped by a click", cancelRebuild)
 }
 

@@ -41,7 +41,11 @@ func TestSmokeOfTheChatProfile(t *testing.T) {
 	e := engine(t)
 	dockerfile, questions := probes(t, docker.Selection{Profile: "chat", Late: []string{"bc"}})
 	var answers []sandbox.Answer
-	o := sandbox.BuildOptions{Dockerfile: dockerfile, Tag: uniqueTag(t), Base: base(t, e)}
+	files, err := docker.Sandbox()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := sandbox.BuildOptions{Context: files, Dockerfile: dockerfile, Tag: uniqueTag(t), Base: base(t, e)}
 	o.Check = func(ctx context.Context, candidate sandbox.Image) (err error) {
 		answers, err = e.Smoke(ctx, candidate.ID, append(questions, sandbox.Probe{Name: "bc", Command: "echo 6*7 | bc"}))
 		return err

@@ -37,6 +37,11 @@ func Build(ctx context.Context, dir string, tags ...string) (string, error) {
 		return "", err
 	}
 	binary := filepath.Join(dir, strings.Join(append([]string{"fraktalia"}, tags...), "-"))
+	// As scripts/build does: the binary carries the relay.
+	relay := exec.CommandContext(ctx, filepath.Join(root, "scripts", "relay"))
+	if out, err := relay.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the relay: %w\n%s", err, out)
+	}
 	cmd := exec.CommandContext(ctx, "go", "build", "-tags", strings.Join(append([]string{"goolm"}, tags...), " "), "-o", binary, ".")
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/docker/docker/api/types/container"
@@ -27,7 +28,11 @@ type Sandbox struct {
 // has a name of this run, so that it can be removed with it.
 func (e *Engine) pageImage() string { return "fraktalia-e2e-page:" + strings.ToLower(e.run) }
 
-// BuildPage compiles the web server and imports it as an image.
+// bareImage is the same without the relay.
+func (e *Engine) bareImage() string { return e.pageImage() + "-bare" }
+
+// BuildPage compiles the web server and imports it as an image, with the relay
+// where Fraktalia's own images have it, and as one without.
 func (e *Engine) BuildPage(ctx context.Context, dir string) error {
 	root, err := Root()
 	if err != nil {
@@ -39,12 +44,22 @@ func (e *Engine) BuildPage(ctx context.Context, dir string) error {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the sandbox's page: %w\n%s", err, out)
 	}
-	archive, err := tarOf(binary)
+	files := map[string]string{"page": binary}
+	if err := e.importImage(ctx, e.bareImage(), files); err != nil {
+		return err
+	}
+	files["usr/local/bin/fraktalia-relay"] = filepath.Join(root, "docker", "sandbox", "relay", "fraktalia-relay-"+runtime.GOARCH)
+	return e.importImage(ctx, e.pageImage(), files)
+}
+
+// importImage makes an image of a few programs.
+func (e *Engine) importImage(ctx context.Context, name string, files map[string]string) error {
+	archive, err := tarOf(files)
 	if err != nil {
 		return err
 	}
 	source := image.ImportSource{Source: archive, SourceName: "-"}
-	out, err := e.real.ImageImport(ctx, source, e.pageImage(), image.ImportOptions{Changes: []string{`CMD ["/page"]`}})
+	out, err := e.real.ImageImport(ctx, source, name, image.ImportOptions{Changes: []string{`CMD ["/page"]`}})
 	if err != nil {
 		return fmt.Errorf("import the sandbox's image: %w", err)
 	}
@@ -53,35 +68,55 @@ func (e *Engine) BuildPage(ctx context.Context, dir string) error {
 	return err
 }
 
-func tarOf(binary string) (io.Reader, error) {
-	text, err := os.ReadFile(binary)
-	if err != nil {
-		return nil, err
-	}
+func tarOf(files map[string]string) (io.Reader, error) {
 	var archive bytes.Buffer
 	w := tar.NewWriter(&archive)
-	header := &tar.Header{Name: "page", Mode: 0o755, Size: int64(len(text))}
-	if err := w.WriteHeader(header); err != nil {
-		return nil, err
-	}
-	if _, err := w.Write(text); err != nil {
-		return nil, err
+	for name, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: int64(len(text))}); err != nil {
+			return nil, err
+		}
+		if _, err := w.Write(text); err != nil {
+			return nil, err
+		}
 	}
 	return &archive, w.Close()
 }
 
 // StartSandbox runs a sandbox of agent; its page says word on every port given.
 func (e *Engine) StartSandbox(ctx context.Context, agent, word string, ports ...string) (*Sandbox, error) {
+	return e.start(ctx, e.pageImage(), "", agent, append([]string{"/page", word}, ports...))
+}
+
+// StartBareSandbox runs one whose image has no relay.
+func (e *Engine) StartBareSandbox(ctx context.Context, agent, word string, ports ...string) (*Sandbox, error) {
+	return e.start(ctx, e.bareImage(), "", agent, append([]string{"/page", word}, ports...))
+}
+
+// StartOfflineSandbox runs one without network.
+func (e *Engine) StartOfflineSandbox(ctx context.Context, agent, word string, ports ...string) (*Sandbox, error) {
+	return e.start(ctx, e.pageImage(), "none", agent, append([]string{"/page", word}, ports...))
+}
+
+// StartImage runs a sandbox of an image, without network.
+func (e *Engine) StartImage(ctx context.Context, image, agent string, command ...string) (*Sandbox, error) {
+	return e.start(ctx, image, "none", agent, command)
+}
+
+func (e *Engine) start(ctx context.Context, image, network, agent string, command []string) (*Sandbox, error) {
 	name := fmt.Sprintf("fraktalia-e2e-%s-%s", e.run, agent)
 	made, err := e.real.ContainerCreate(ctx, &container.Config{
-		Image: e.pageImage(),
-		Cmd:   append([]string{"/page", word}, ports...),
+		Image: image,
+		Cmd:   command,
 		Labels: map[string]string{
 			"openclaw.sandbox":    "1",
 			"openclaw.sessionKey": "agent:" + agent + ":workspace:abc",
 			runLabel:              e.run,
 		},
-	}, nil, nil, nil, name)
+	}, &container.HostConfig{NetworkMode: container.NetworkMode(network)}, nil, nil, name)
 	if err != nil {
 		return nil, fmt.Errorf("make a sandbox: %w", err)
 	}
@@ -96,7 +131,7 @@ func (e *Engine) RemoveSandbox(ctx context.Context, s *Sandbox) error {
 	return e.real.ContainerRemove(ctx, s.ID, container.RemoveOptions{Force: true})
 }
 
-// RemoveSandboxes removes every container of this run, and the page's image.
+// RemoveSandboxes removes every container of this run, and the page's images.
 func (e *Engine) RemoveSandboxes(ctx context.Context) error {
 	list, err := e.real.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", runLabel+"="+e.run))})
 	if err != nil {
@@ -107,10 +142,15 @@ func (e *Engine) RemoveSandboxes(ctx context.Context) error {
 			return fmt.Errorf("remove sandbox: %w", err)
 		}
 	}
-	if e.ImageID(ctx, e.pageImage()) == "" {
-		return nil
+	for _, name := range []string{e.pageImage(), e.bareImage()} {
+		if e.ImageID(ctx, name) == "" {
+			continue
+		}
+		if err := e.RemoveImage(ctx, name); err != nil {
+			return err
+		}
 	}
-	return e.RemoveImage(ctx, e.pageImage())
+	return nil
 }
 
 // ImageID is the id of an image, empty where there is none by that name.

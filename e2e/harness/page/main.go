@@ -1,5 +1,6 @@
 // Command page is what runs in the tests' stand-in for a sandbox: a web server
-// that says one word on each of the ports given.
+// that says one word on each of the ports given, or addresses such as
+// 127.0.0.1:9005.
 package main
 
 import (
@@ -7,6 +8,7 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"strings"
 )
 
 func main() {
@@ -16,7 +18,10 @@ func main() {
 	})
 	failed := make(chan error)
 	for _, port := range ports {
-		go func() { failed <- http.ListenAndServe(":"+port, handler) }()
+		if !strings.Contains(port, ":") {
+			port = ":" + port
+		}
+		go func() { failed <- http.ListenAndServe(port, handler) }()
 	}
 	log.Fatal(<-failed)
 }
