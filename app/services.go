@@ -17,6 +17,7 @@ func (d *deployment) services() command.Services {
 		Agents:   d.agents,
 		People:   d.bot,
 		Server:   d.server.driver,
+		Rooms:    newRooms(d.bot, d.config.OpenClaw.Config),
 		Records:  d.store,
 		Health:   d.health(),
 		Trust:    d.bot,

@@ -50,8 +50,7 @@ type Bot struct {
 	verifier *verificationhelper.VerificationHelper
 	syncer   *syncer
 	owners   map[id.UserID]bool
-	admin    id.RoomID
-	chat     id.RoomID
+	places   places
 	clicks   clicks
 	// sending serialises what is encrypted for whom: the library's limit on
 	// recipients is one value for all rooms.
@@ -59,9 +58,6 @@ type Bot struct {
 	work    *worker
 	// begun is when the bot began, by the homeserver's clock.
 	begun time.Time
-	// joined is when the bot came into an admin room that was there before;
-	// what was said earlier is none of its business.
-	joined time.Time
 	// ready says that the rooms are open.
 	ready atomic.Bool
 	// keysCame wakes those who wait for room keys.
@@ -122,10 +118,10 @@ func (b *Bot) Run(ctx context.Context, commands *command.Commands) error {
 }
 
 // AdminRoom is the id of the room in which the bot obeys.
-func (b *Bot) AdminRoomID() string { return b.admin.String() }
+func (b *Bot) AdminRoomID() string { return b.places.admin().String() }
 
 // ChatRoomID is the id of the friends' room.
-func (b *Bot) ChatRoomID() string { return b.chat.String() }
+func (b *Bot) ChatRoomID() string { return b.places.chat().String() }
 
 // Token is the bot's access token, for the homeserver's admin interface; "" as
 // long as the bot is not in its rooms.

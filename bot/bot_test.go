@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"testing"
+	"time"
 
 	"github.com/sirupsen/logrus"
 	"maunium.net/go/mautrix/event"
@@ -22,7 +23,7 @@ func quiet() *logrus.Entry {
 // command line.
 func TestHeard(t *testing.T) {
 	b := New(Options{Owners: []string{"@mila:x"}, Log: quiet()})
-	b.admin, b.chat = "!admin", "!chat"
+	b.places.set("!admin", "!chat", time.Time{})
 	for name, c := range map[string]struct {
 		room, sender, content string
 		plain                 bool

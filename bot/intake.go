@@ -20,6 +20,7 @@ func (b *Bot) listen() {
 	b.syncer.OnEventType(event.EventEncrypted, b.onEncrypted)
 	b.syncer.OnEventType(event.EventReaction, b.onReaction)
 	b.syncer.OnEventType(event.StateMember, b.onMember)
+	b.syncer.OnEventType(event.StateTombstone, b.onTombstone)
 }
 
 // onEncrypted reads an encrypted event of the admin room, or of a room in
@@ -29,13 +30,13 @@ func (b *Bot) onEncrypted(ctx context.Context, evt *event.Event) {
 		b.noteOwn(ctx, evt)
 		return
 	}
-	if evt.RoomID == b.chat || evt.Timestamp < b.joined.UnixMilli() {
+	if evt.RoomID == b.places.chat() || evt.Timestamp < b.places.since().UnixMilli() {
 		return
 	}
 	plain, err := b.crypto.Decrypt(ctx, evt)
 	switch {
 	case errors.Is(err, crypto.ErrNoSessionFound):
-		if evt.RoomID == b.admin && b.isOwner(evt.Sender) {
+		if evt.RoomID == b.places.admin() && b.isOwner(evt.Sender) {
 			b.noteUnread(ctx, evt)
 		}
 	case err != nil:
@@ -84,7 +85,7 @@ func (b *Bot) onPlain(ctx context.Context, evt *event.Event) {
 // heard decides whether an event is a command line of somebody who may give
 // one; "" is no. A reason says why something that looks like one is not.
 func (b *Bot) heard(evt *event.Event) (line, reason string) {
-	if evt.RoomID != b.admin || evt.Type != event.EventMessage {
+	if evt.RoomID != b.places.admin() || evt.Type != event.EventMessage {
 		return "", ""
 	}
 	content := evt.Content.AsMessage()
@@ -116,7 +117,7 @@ func (b *Bot) refuseDevice(ctx context.Context, evt *event.Event, reason error) 
 
 // onReaction passes an owner's click to whoever waits for it.
 func (b *Bot) onReaction(ctx context.Context, evt *event.Event) {
-	if evt.RoomID != b.admin || evt.Sender == b.client.UserID || !b.isOwner(evt.Sender) {
+	if evt.RoomID != b.places.admin() || evt.Sender == b.client.UserID || !b.isOwner(evt.Sender) {
 		return
 	}
 	relation := evt.Content.AsReaction().RelatesTo
@@ -133,7 +134,7 @@ func (b *Bot) onMember(ctx context.Context, evt *event.Event) {
 	switch {
 	case who == b.client.UserID && content.Membership == event.MembershipInvite && b.isOwner(evt.Sender):
 		b.work.after(func(ctx context.Context) { b.join(ctx, evt.RoomID) })
-	case evt.RoomID != b.admin || who == b.client.UserID || content.Membership != event.MembershipJoin || wasThere(evt):
+	case evt.RoomID != b.places.admin() || who == b.client.UserID || content.Membership != event.MembershipJoin || wasThere(evt):
 	case b.isOwner(who):
 		b.work.after(func(ctx context.Context) { b.welcome(ctx, who) })
 	default:

@@ -92,3 +92,33 @@ func short(line string) string {
 	}
 	return line
 }
+
+// people call a room this.
+func (k kind) what() string {
+	if k.purpose == adminKind.purpose {
+		return "admin room"
+	}
+	return "chat room"
+}
+
+func upgradeNotice(k kind, next id.RoomID) reply.Doc {
+	return reply.Say("The ", k.what(), " has been upgraded: it goes on as ", reply.Mono("%s", next), ". I go along when an owner invites me there; until then I stay here.")
+}
+
+func notMovedNotice(k kind, room id.RoomID, reason error) reply.Doc {
+	why := "the log says why"
+	switch {
+	case errors.Is(reason, errNotHeir), errors.Is(reason, errOpenRoom):
+		why = reason.Error()
+	case errors.Is(reason, errPlain):
+		why = "it is not encrypted"
+	}
+	return reply.Say("⚠️ I do not go along to ", reply.Mono("%s", room), " as the ", k.what(), ": ", why, ".")
+}
+
+func movedNotice(k kind) reply.Doc {
+	if k.purpose == adminKind.purpose {
+		return reply.Say("I have come along: this is the admin room from here on. In the old one I do not listen any more.")
+	}
+	return reply.Say("I have gone along with the upgraded chat room: friends are invited to the new one from here on.")
+}

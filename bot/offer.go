@@ -25,21 +25,21 @@ func (b *Bot) Offer(ctx context.Context, doc reply.Doc) (yes bool, err error) {
 		case <-time.After(readyPause):
 		}
 	}
-	sent, err := b.send(ctx, b.admin, message(doc, event.MsgText), "")
+	sent, err := b.send(ctx, b.places.admin(), message(doc, event.MsgText), "")
 	if err != nil {
 		return false, fmt.Errorf("offer: %w", err)
 	}
 	clicked := make(chan string, 1)
 	b.clicks.await(sent, clicked, doneMark)
 	defer b.clicks.forget(sent)
-	if err := b.mark(ctx, b.admin, sent, doneMark); err != nil {
+	if err := b.mark(ctx, b.places.admin(), sent, doneMark); err != nil {
 		return false, fmt.Errorf("offer: %w", err)
 	}
 	select {
 	case <-clicked:
 		return true, nil
 	case <-time.After(offerLimit):
-		b.unmark(ctx, b.admin, sent, doneMark)
+		b.unmark(ctx, b.places.admin(), sent, doneMark)
 		return false, nil
 	case <-ctx.Done():
 		return false, ctx.Err()

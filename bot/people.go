@@ -64,7 +64,7 @@ func (b *Bot) MayInvite(ctx context.Context, room string) (bool, error) {
 	if !b.ready.Load() {
 		return false, errNotConnected
 	}
-	if id.RoomID(room) == b.chat && b.ChatRoom == "" {
+	if id.RoomID(room) == b.places.chat() && b.ChatRoom == "" {
 		return true, nil // a room of the bot's own making
 	}
 	state, err := b.client.State(ctx, id.RoomID(room))
@@ -81,7 +81,7 @@ func (b *Bot) MayInvite(ctx context.Context, room string) (bool, error) {
 }
 
 // IsAdminRoom says that a room is the one in which the bot obeys.
-func (b *Bot) IsAdminRoom(room string) bool { return id.RoomID(room) == b.admin }
+func (b *Bot) IsAdminRoom(room string) bool { return id.RoomID(room) == b.places.admin() }
 
 // Places lists the rooms that the bot is in, with who is in them or invited; the
 // admin room is none of them.
@@ -95,7 +95,7 @@ func (b *Bot) Places(ctx context.Context) ([]command.Place, error) {
 	}
 	var list []command.Place
 	for _, room := range joined.JoinedRooms {
-		if room == b.admin {
+		if room == b.places.admin() {
 			continue
 		}
 		place, err := b.place(ctx, room)
@@ -136,8 +136,8 @@ func (b *Bot) Tell(ctx context.Context, before string, doc reply.Doc) (string, e
 		return "", errNotConnected
 	}
 	if before == "" {
-		sent, err := b.send(ctx, b.admin, message(doc, event.MsgNotice), "")
+		sent, err := b.send(ctx, b.places.admin(), message(doc, event.MsgNotice), "")
 		return sent.String(), err
 	}
-	return before, b.edit(ctx, b.admin, id.EventID(before), doc, "")
+	return before, b.edit(ctx, b.places.admin(), id.EventID(before), doc, "")
 }

@@ -33,28 +33,34 @@ var (
 
 // openRooms finds the two rooms, or makes them, and sees to it that the owners
 // are invited.
-func (b *Bot) openRooms(ctx context.Context) (err error) {
-	if b.admin, err = b.openRoom(ctx, adminKind, id.RoomID(b.Options.AdminRoom)); err != nil {
+func (b *Bot) openRooms(ctx context.Context) error {
+	admin, err := b.openRoom(ctx, adminKind, id.RoomID(b.Options.AdminRoom))
+	if err != nil {
 		return fmt.Errorf("open the admin room: %w", err)
 	}
 	since, err := b.Store.Setting(ctx, joinedKey(adminKind))
 	if err != nil {
 		return err
 	}
-	b.joined, _ = time.Parse(time.RFC3339, since) // zero where the bot made the room
-	if b.chat, err = b.openRoom(ctx, chatKind, id.RoomID(b.Options.ChatRoom)); err != nil {
+	joined, _ := time.Parse(time.RFC3339, since) // zero where the bot made the room
+	b.places.set(admin, "", joined)
+	chat, err := b.openRoom(ctx, chatKind, id.RoomID(b.Options.ChatRoom))
+	if err != nil {
 		return fmt.Errorf("open the chat room: %w", err)
 	}
+	b.places.set(admin, chat, joined)
 	return nil
 }
 
 func (b *Bot) openRoom(ctx context.Context, k kind, configured id.RoomID) (room id.RoomID, err error) {
 	err = b.patiently(ctx, "open rooms", func() error {
 		room, err = b.findRoom(ctx, k, configured)
-		if err != nil || room != "" {
-			return err
+		if err == nil && room == "" {
+			room, err = b.makeRoom(ctx, k)
 		}
-		room, err = b.makeRoom(ctx, k)
+		if err == nil {
+			room, err = b.successorOf(ctx, k, room)
+		}
 		return err
 	})
 	if err != nil {
@@ -155,13 +161,23 @@ func (b *Bot) inviteMissing(ctx context.Context, room id.RoomID, owner id.UserID
 
 // makeRoom makes a private, encrypted room with the owners invited.
 func (b *Bot) makeRoom(ctx context.Context, k kind) (id.RoomID, error) {
+	made, err := b.client.CreateRoom(ctx, b.roomRequest(k))
+	if err != nil {
+		return "", fmt.Errorf("make the room %q: %w", k.name, err)
+	}
+	return made.RoomID, nil
+}
+
+// roomRequest asks for a private, encrypted room in which the owners have the
+// bot's power.
+func (b *Bot) roomRequest(k kind) *mautrix.ReqCreateRoom {
 	levels := map[id.UserID]int{}
 	var invite []id.UserID
 	for owner := range b.owners {
 		levels[owner] = 100
 		invite = append(invite, owner)
 	}
-	made, err := b.client.CreateRoom(ctx, &mautrix.ReqCreateRoom{
+	return &mautrix.ReqCreateRoom{
 		Preset:          "private_chat",
 		Visibility:      "private",
 		Name:            k.name,
@@ -174,11 +190,7 @@ func (b *Bot) makeRoom(ctx context.Context, k kind) (id.RoomID, error) {
 			stateEvent(event.StateGuestAccess, &event.GuestAccessEventContent{GuestAccess: event.GuestAccessForbidden}),
 		},
 		PowerLevelOverride: &event.PowerLevelsEventContent{Users: levels, InvitePtr: &k.inviteLevel},
-	})
-	if err != nil {
-		return "", fmt.Errorf("make the room %q: %w", k.name, err)
 	}
-	return made.RoomID, nil
 }
 
 func stateEvent(kind event.Type, content any) *event.Event {
@@ -187,20 +199,24 @@ func stateEvent(kind event.Type, content any) *event.Event {
 }
 
 // join follows an owner's invitation, so that they can verify the bot in a
-// room of their own. It obeys nothing there.
+// room of their own, or bind an agent to it, or go on with an upgraded room.
+// It obeys in none but the admin room.
 func (b *Bot) join(ctx context.Context, room id.RoomID) {
 	if _, err := b.client.JoinRoomByID(ctx, room); err != nil {
 		b.Log.WithError(err).Warnf("could not join %s", room)
 		return
 	}
-	if _, err := b.client.State(ctx, room); err != nil {
+	state, err := b.client.State(ctx, room)
+	if err != nil {
 		b.Log.WithError(err).Warnf("could not read the state of %s", room)
+		return
 	}
+	b.goAlong(ctx, room, state)
 }
 
 // ownerIn notes that an owner has logged in and come.
 func (b *Bot) ownerIn(ctx context.Context, room id.RoomID, owner id.UserID) {
-	if b.OwnerJoined != nil && (room == b.admin || b.admin == "") {
+	if b.OwnerJoined != nil && (room == b.places.admin() || b.places.admin() == "") {
 		b.OwnerJoined(ctx, owner.String())
 	}
 }
@@ -208,7 +224,7 @@ func (b *Bot) ownerIn(ctx context.Context, room id.RoomID, owner id.UserID) {
 // welcome greets an owner who has joined the admin room, once: what was said
 // before could not be read by a client that had no keys yet.
 func (b *Bot) welcome(ctx context.Context, owner id.UserID) {
-	b.ownerIn(ctx, b.admin, owner)
+	b.ownerIn(ctx, b.places.admin(), owner)
 	key := "welcomed:" + owner.String()
 	if said, err := b.Store.Setting(ctx, key); err != nil || said != "" {
 		return

@@ -55,7 +55,7 @@ func (b *Bot) Alert(ctx context.Context, doc reply.Doc) {
 	if !b.ready.Load() {
 		return
 	}
-	if _, err := b.send(ctx, b.admin, message(doc, event.MsgText), ""); err != nil {
+	if _, err := b.send(ctx, b.places.admin(), message(doc, event.MsgText), ""); err != nil {
 		b.Log.WithError(err).Errorf("could not tell the admin room: %s", doc.Text())
 	}
 }
@@ -131,7 +131,7 @@ func (b *Bot) seal(ctx context.Context, room id.RoomID, content *event.MessageEv
 	}
 	defer b.sending.release()
 	trust := id.TrustStateUnset
-	if room == b.admin && b.keysOnlyForSigned(ctx) {
+	if room == b.places.admin() && b.keysOnlyForSigned(ctx) {
 		trust = id.TrustStateCrossSignedTOFU
 	}
 	return b.encrypt(ctx, room, content, trust)

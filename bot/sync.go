@@ -128,14 +128,14 @@ func (b *Bot) followOnce(ctx context.Context, wait time.Duration) error {
 // fillGaps fetches what the server left out of a limited timeline: after a
 // long time away there may be more messages than a response carries.
 func (b *Bot) fillGaps(ctx context.Context, response *mautrix.RespSync, since string) error {
-	room, ok := response.Rooms.Join[b.admin]
-	if !ok || !room.Timeline.Limited || b.admin == "" {
+	room, ok := response.Rooms.Join[b.places.admin()]
+	if !ok || !room.Timeline.Limited || b.places.admin() == "" {
 		return nil
 	}
 	from := room.Timeline.PrevBatch
 	var missing []*event.Event
 	for from != "" {
-		page, err := b.client.Messages(ctx, b.admin, from, since, mautrix.DirectionBackward, nil, 100)
+		page, err := b.client.Messages(ctx, b.places.admin(), from, since, mautrix.DirectionBackward, nil, 100)
 		if err != nil && !unreachable(err) {
 			b.Log.WithError(err).Error("the homeserver does not give what a limited timeline left out")
 			break

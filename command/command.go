@@ -79,6 +79,7 @@ type Services struct {
 	// Server gives the driver of the homeserver, whatever that is. Errors:
 	// homeserver.ErrUnreachable, homeserver.ErrUnknownKind.
 	Server   func(context.Context) (homeserver.Driver, error)
+	Rooms    Rooms
 	Records  Records
 	Health   []Check
 	Trust    Trust

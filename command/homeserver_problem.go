@@ -14,7 +14,10 @@ func homeserverProblem(err error) error {
 	var down homeserver.ErrUnreachable
 	var cannot homeserver.ErrUnsupported
 	var unknown homeserver.ErrUnknownKind
+	var away *HomeserverAway
 	switch {
+	case errors.As(err, &away):
+		return Because(err, "The homeserver at %s does not answer. Say it again when it is back; nothing was changed that I know of.", away.Address)
 	case errors.As(err, &down):
 		return Because(err, "The homeserver at %s does not answer. Say it again when it is back; nothing was changed that I know of.", down.Address)
 	case errors.As(err, &limited):

@@ -40,7 +40,8 @@ type Accounts interface {
 	Deactivate(ctx context.Context, userID string, erase bool) error
 	// Devices lists an account's sessions.
 	Devices(ctx context.Context, userID string) ([]Device, error)
-	// LogoutUser ends all sessions of an account and says how many there were.
+	// LogoutUser ends all sessions of an account and says how many there were;
+	// -1 where the server does not tell.
 	LogoutUser(ctx context.Context, userID string) (int, error)
 }
 
@@ -151,6 +152,13 @@ const (
 type ErrUnsupported struct {
 	Kind    Kind
 	Ability Ability
+	Why     string // more about it, e.g. "but in its admin room, which is not encrypted"; may be empty
 }
 
-func (e ErrUnsupported) Error() string { return fmt.Sprintf("%s has no way to %s", e.Kind, e.Ability) }
+func (e ErrUnsupported) Error() string {
+	text := fmt.Sprintf("%s has no way to %s", e.Kind, e.Ability)
+	if e.Why != "" {
+		text += ", " + e.Why
+	}
+	return text
+}

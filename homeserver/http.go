@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -24,10 +25,15 @@ const (
 type request struct {
 	action string // what it does, for errors; holds no secret, unlike path and body
 	method string
-	path   string // already escaped, see pathf
-	token  Secret // access token; "" for none
-	body   any    // sent as JSON; nil for none
+	path   string     // already escaped, see pathf
+	token  Secret     // access token; "" for none
+	body   any        // sent as JSON; nil for none
+	form   url.Values // sent in place of a body, with login
+	login  *basicLogin
 }
+
+// basicLogin is a client of OAuth 2.0 with its secret.
+type basicLogin struct{ name, secret Secret }
 
 // pathf fills path-escaped values into a path.
 func pathf(format string, values ...string) string {
@@ -89,13 +95,22 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 		}
 		body = bytes.NewReader(data)
 	}
+	if r.form != nil {
+		body = strings.NewReader(r.form.Encode())
+	}
 	out, err := http.NewRequestWithContext(ctx, r.method, c.address+r.path, body)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.action, bare(err))
 	}
 	out.Header.Set("User-Agent", "fraktalia")
-	if body != nil {
+	switch {
+	case r.form != nil:
+		out.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	case body != nil:
 		out.Header.Set("Content-Type", "application/json")
+	}
+	if r.login != nil {
+		out.SetBasicAuth(url.QueryEscape(r.login.name.Reveal()), url.QueryEscape(r.login.secret.Reveal())) // RFC 6749, 2.3.1
 	}
 	if r.token != "" {
 		out.Header.Set("Authorization", "Bearer "+r.token.Reveal())
@@ -130,8 +145,14 @@ func (c *Client) refusal(r request, status int, data []byte) error {
 	var answer struct {
 		Code    string `json:"errcode"`
 		Message string `json:"error"`
+		Errors  []struct {
+			Title string `json:"title"` // of the Matrix Authentication Service
+		} `json:"errors"`
 	}
 	_ = json.Unmarshal(data, &answer) // a proxy answers in HTML: then both stay empty
+	if len(answer.Errors) > 0 {
+		answer.Message = answer.Errors[0].Title
+	}
 	switch {
 	case answer.Code == "M_UNKNOWN_TOKEN" || answer.Code == "M_MISSING_TOKEN":
 		return ErrTokenRefused{Address: c.address}

@@ -83,25 +83,31 @@ func existing(there bool, account Account) error {
 }
 
 func (s *Synapse) registerByShared(ctx context.Context, account Account) (string, error) {
+	made, err := s.sharedRegister(ctx, s.shared, account)
+	return made.UserID, err
+}
+
+// sharedRegister makes an account by the shared secret, as several kinds of
+// server can.
+func (c *Client) sharedRegister(ctx context.Context, shared Secret, account Account) (made session, err error) {
 	const path = "/_synapse/admin/v1/register"
 	var nonce struct{ Nonce string }
-	if err := s.call(ctx, request{action: "begin to register", method: http.MethodGet, path: path}, &nonce); err != nil {
-		return "", err
+	if err := c.call(ctx, request{action: "begin to register", method: http.MethodGet, path: path}, &nonce); err != nil {
+		return made, c.registrationFailure(account, err)
 	}
 	body := map[string]any{
 		"nonce":         nonce.Nonce,
 		"username":      account.Localpart,
 		"password":      account.Password.Reveal(),
 		"admin":         account.Admin,
-		"mac":           registrationMAC(s.shared, nonce.Nonce, account),
+		"mac":           registrationMAC(shared, nonce.Nonce, account),
 		"inhibit_login": true,
 	}
 	if account.DisplayName != "" {
 		body["displayname"] = account.DisplayName
 	}
-	var made session
-	err := s.call(ctx, request{action: "register account", method: http.MethodPost, path: path, body: body}, &made)
-	return made.UserID, s.registrationFailure(account, err)
+	err = c.call(ctx, request{action: "register account", method: http.MethodPost, path: path, body: body}, &made)
+	return made, c.registrationFailure(account, err)
 }
 
 // registrationMAC proves that we know the shared secret; see Synapse's
@@ -117,8 +123,9 @@ func registrationMAC(shared Secret, nonce string, account Account) string {
 }
 
 // registrationFailure gives the server's refusals their types. A server
-// without the secret answers 400 M_UNKNOWN in words only.
-func (s *Synapse) registrationFailure(account Account, err error) error {
+// without the secret answers 400 M_UNKNOWN in words only, or does not know the
+// address.
+func (c *Client) registrationFailure(account Account, err error) error {
 	var response ErrResponse
 	if !errors.As(err, &response) {
 		return err
@@ -128,10 +135,12 @@ func (s *Synapse) registrationFailure(account Account, err error) error {
 		return ErrUserExists{Localpart: account.Localpart}
 	case response.Code == "M_INVALID_USERNAME" || response.Code == "M_EXCLUSIVE":
 		return ErrInvalidName{Name: account.Localpart, Reason: ReasonRefused}
+	case response.Status == http.StatusNotFound:
+		return ErrNoSharedSecret{Address: c.address}
 	case response.Status == http.StatusForbidden:
-		return ErrWrongSecret{Address: s.address}
+		return ErrWrongSecret{Address: c.address}
 	case strings.Contains(response.Message, "is not enabled"):
-		return ErrNoSharedSecret{Address: s.address}
+		return ErrNoSharedSecret{Address: c.address}
 	}
 	return err
 }

@@ -205,3 +205,33 @@ func (c *Config) has(path json5.Path) bool {
 	_, ok := follow(c.Value(), path)
 	return ok
 }
+
+// MatrixAccount is the account of OpenClaw with which an agent speaks in Matrix
+// rooms, by its first binding there; empty for the default one.
+func (c *Config) MatrixAccount(agent string) string {
+	for _, b := range c.Bindings() {
+		if b.AgentID == agent && b.Channel == "matrix" {
+			return b.Account
+		}
+	}
+	return ""
+}
+
+// MatrixUser is the Matrix id of an account; empty where the configuration does not say.
+func (c *Config) MatrixUser(account string) string {
+	if name, ok := follow(c.Value(), matrixPath().Then(json5.Key("defaultAccount"))); ok && account == "" {
+		account = name.Text
+	}
+	user, _ := follow(c.Value(), c.accountPath(account).Then(json5.Key("userId")))
+	return user.Text
+}
+
+// MatrixJoins says whether an account joins rooms by itself when it is invited.
+func (c *Config) MatrixJoins(account string) bool {
+	for _, base := range []json5.Path{c.accountPath(account), matrixPath()} {
+		if mode, ok := follow(c.Value(), base.Then(json5.Key("autoJoin"))); ok {
+			return mode.Text == "always" || mode.Text == "allowlist"
+		}
+	}
+	return false
+}
