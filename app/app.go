@@ -18,7 +18,6 @@ import (
 	"github.com/githabideri/fraktalia/command"
 	"github.com/githabideri/fraktalia/config"
 	"github.com/githabideri/fraktalia/forwarder"
-	"github.com/githabideri/fraktalia/homeserver"
 	"github.com/githabideri/fraktalia/openclaw"
 	"github.com/githabideri/fraktalia/procnet"
 	"github.com/githabideri/fraktalia/sandbox"
@@ -70,8 +69,6 @@ func open(ctx context.Context, c config.Config, log *logrus.Entry, version strin
 	d.relays = newRelays(func(string) (*sandbox.Engine, error) { return d.engine, nil }, log.WithField("part", "relay"))
 	d.ports = forwarder.New(forwarder.Options{Log: log.WithField("part", "forwarder"), Holder: holder, Drain: drain, Dialers: []forwarder.Dialer{d.relays}})
 	d.watcher = sandbox.NewWatcher(d.engine, log.WithField("part", "docker"), d.sandboxes)
-	d.server = &server{config: c.Homeserver, client: homeserver.NewClient(c.Homeserver.Address, nil), log: log.WithField("part", "homeserver"),
-		botToken: func() string { return d.bot.Token() }}
 	d.bot = bot.New(bot.Options{
 		Homeserver:   c.Homeserver.Address,
 		UserID:       c.Bot.UserID,
@@ -84,6 +81,7 @@ func open(ctx context.Context, c config.Config, log *logrus.Entry, version strin
 		Log:          log.WithField("part", "bot"),
 		OwnerJoined:  d.forgetFirstPassword,
 	})
+	d.server = newServer(c, d.bot, log.WithField("part", "homeserver"))
 	d.agents = newAgents(c, d.engine, d.bot, d.rosterEvent, log.WithField("part", "openclaw"))
 	d.commands = command.New(d.services())
 	return d, nil

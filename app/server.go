@@ -2,10 +2,12 @@ package app
 
 import (
 	"context"
+	"strings"
 	"sync"
 
 	"github.com/sirupsen/logrus"
 
+	"github.com/githabideri/fraktalia/bot"
 	"github.com/githabideri/fraktalia/command"
 	"github.com/githabideri/fraktalia/config"
 	"github.com/githabideri/fraktalia/homeserver"
@@ -15,14 +17,20 @@ import (
 // server is the homeserver's administration. What the homeserver is, is asked
 // when it is first needed: it may not run yet when the program starts.
 type server struct {
-	config   config.Homeserver
-	client   *homeserver.Client
-	log      *logrus.Entry
-	botToken func() string
+	config  config.Homeserver
+	client  *homeserver.Client
+	log     *logrus.Entry
+	bot     *bot.Bot
+	botName string // the localpart of the bot's account
 
 	mu    sync.Mutex
 	found homeserver.Driver
 	with  homeserver.Options // what it was made with
+}
+
+func newServer(c config.Config, bot *bot.Bot, log *logrus.Entry) *server {
+	name, _, _ := strings.Cut(strings.TrimPrefix(c.Bot.UserID, "@"), ":")
+	return &server{config: c.Homeserver, client: homeserver.NewClient(c.Homeserver.Address, nil), log: log, bot: bot, botName: name}
 }
 
 // driver gives the driver. The secrets are read at each use, so that a changed
@@ -54,10 +62,15 @@ func (s *server) options() (homeserver.Options, error) {
 	if err != nil {
 		return homeserver.Options{}, err
 	}
-	if token == "" {
-		token = homeserver.Secret(s.botToken())
+	client, err := s.secret("mas.client_secret_file", s.config.MAS.SecretFile)
+	if err != nil {
+		return homeserver.Options{}, err
 	}
-	return homeserver.Options{Client: s.client, Shared: shared, Token: token}, nil
+	mas := homeserver.MASOptions{Address: s.config.MAS.Address, Client: homeserver.Secret(s.config.MAS.ClientID), Secret: client, Bot: s.botName}
+	if token == "" && mas.Address == "" {
+		token = homeserver.Secret(s.bot.Token()) // behind the service an ordinary log-in's token administers nothing
+	}
+	return homeserver.Options{Client: s.client, Shared: shared, Token: token, MAS: mas, AdminRoom: s.bot.ServerRoom()}, nil
 }
 
 // secret reads one of the files that the configuration names.

@@ -51,7 +51,9 @@ type Bot struct {
 	syncer   *syncer
 	owners   map[id.UserID]bool
 	places   places
-	clicks   clicks
+	// serverRoom is the homeserver's own admin room, where it has one.
+	serverRoom *ServerRoom
+	clicks     clicks
 	// sending serialises what is encrypted for whom: the library's limit on
 	// recipients is one value for all rooms.
 	sending turn
@@ -73,6 +75,7 @@ func New(options Options) *Bot {
 		keysCame: make(chan id.SessionID, 64),
 	}
 	b.work = newWorker(b)
+	b.serverRoom = newServerRoom(b)
 	for _, owner := range options.Owners {
 		b.owners[id.UserID(owner)] = true
 	}

@@ -21,6 +21,7 @@ func (b *Bot) listen() {
 	b.syncer.OnEventType(event.EventReaction, b.onReaction)
 	b.syncer.OnEventType(event.StateMember, b.onMember)
 	b.syncer.OnEventType(event.StateTombstone, b.onTombstone)
+	b.syncer.OnEventType(event.EventMessage, b.serverRoom.hear)
 }
 
 // onEncrypted reads an encrypted event of the admin room, or of a room in

@@ -36,7 +36,10 @@ func credentialsProblem(err error) error {
 	var noAdmin homeserver.ErrNotAdmin
 	var wrong homeserver.ErrWrongSecret
 	var none homeserver.ErrNoSharedSecret
+	var noMAS homeserver.ErrNoMAS
 	switch {
+	case errors.As(err, &noMAS):
+		return Because(err, "The homeserver at %s leaves accounts to a Matrix Authentication Service. Name it in homeserver.mas, with a client that is among its policy.data.admin_clients.", noMAS.Address)
 	case errors.As(err, &refused):
 		return Because(err, "The homeserver at %s refuses the administrator's access token: it is wrong or has expired. Put a fresh one into the file that homeserver.admin_token_file names; where none is named it is the bot's own, and a restart of the bot gets one.", refused.Address)
 	case errors.As(err, &noAdmin):

@@ -53,6 +53,9 @@ func (c *Config) check() []string {
 	say(!isHTTP(c.Homeserver.Address), "homeserver.address: %q is no http:// or https:// address", c.Homeserver.Address)
 	say(c.Homeserver.PublicAddress != "" && !isHTTP(c.Homeserver.PublicAddress),
 		"homeserver.public_address: %q is no http:// or https:// address", c.Homeserver.PublicAddress)
+	mas := c.Homeserver.MAS
+	say(mas.Address != "" && !isHTTP(mas.Address), "homeserver.mas.address: %q is no http:// or https:// address", mas.Address)
+	say(mas.Address != "" && (mas.ClientID == "" || mas.SecretFile == ""), "homeserver.mas: client_id and client_secret_file belong to an address")
 	say(c.Homeserver.ServerName == "", "homeserver.server_name: missing; it is the part behind the colon of an account id")
 	say(!isUserID(c.Bot.UserID), "bot.user_id: %q is no account id such as @fraktalia:family.example", c.Bot.UserID)
 	say(len(c.Owners) == 0, "owners: nobody is named; at least one account id must be")

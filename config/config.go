@@ -42,6 +42,15 @@ type Homeserver struct {
 	PublicAddress          string `yaml:"public_address"`
 	RegistrationSecretFile string `yaml:"registration_secret_file"`
 	AdminTokenFile         string `yaml:"admin_token_file"`
+	MAS                    MAS    `yaml:"mas"`
+}
+
+// MAS is the Matrix Authentication Service of a homeserver that leaves accounts
+// to one.
+type MAS struct {
+	Address    string `yaml:"address"`
+	ClientID   string `yaml:"client_id"`
+	SecretFile string `yaml:"client_secret_file"`
 }
 
 // Bot is the bot's own account.
@@ -143,7 +152,7 @@ func Write(path string, c Config) error {
 
 // resolve makes every path absolute.
 func (c *Config) resolve(folder string) {
-	for _, path := range []*string{&c.Homeserver.RegistrationSecretFile, &c.Homeserver.AdminTokenFile, &c.Bot.PasswordFile, &c.Data, &c.OpenClaw.Config, &c.OpenClaw.GatewayTokenFile} {
+	for _, path := range []*string{&c.Homeserver.RegistrationSecretFile, &c.Homeserver.AdminTokenFile, &c.Homeserver.MAS.SecretFile, &c.Bot.PasswordFile, &c.Data, &c.OpenClaw.Config, &c.OpenClaw.GatewayTokenFile} {
 		*path = absolute(*path, folder)
 	}
 }
