@@ -48,6 +48,8 @@ type deployment struct {
 	agents   *agents
 	offers   chan openclaw.Event // what the roster's guard has to tell
 	commands *command.Commands
+	// interrupted are the builds in whose middle the program was killed.
+	interrupted []store.Build
 	// ready is called once the bot is in its rooms.
 	ready func(*deployment)
 }
@@ -95,6 +97,7 @@ func (d *deployment) run(ctx context.Context) error {
 	if err := d.restoreForwards(ctx); err != nil {
 		return err
 	}
+	d.sweepBuilds(ctx)
 	server, err := shell.Listen(socketIn(d.config.Data), d.commands, d.store, d.log.WithField("part", "shell"))
 	if err != nil {
 		return err
@@ -121,6 +124,7 @@ func (d *deployment) obey(ctx context.Context) error {
 		return err
 	}
 	d.liftRateLimit(ctx)
+	d.tellInterrupted(ctx)
 	d.ready(d)
 	return d.bot.Run(ctx, d.commands)
 }

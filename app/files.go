@@ -42,6 +42,21 @@ func writeOnce(path string, make func() string) (string, error) {
 	return secret, secretfile.Write(path, secret)
 }
 
+// replaceFile writes a file of ours, mode 0600: a crash leaves the old content or
+// the new one.
+func replaceFile(path string, content []byte) error {
+	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(file.Name())
+	_, err = file.Write(content)
+	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), path)
+}
+
 // firstPasswordFile keeps the owner's first password until they have logged in.
 func firstPasswordFile(data string) string { return filepath.Join(data, "secrets", "owner-password") }
 

@@ -14,6 +14,7 @@ func (d *deployment) services() command.Services {
 	return command.Services{
 		Forwards: ports{d.ports, d.config.Forwards.Listen},
 		Builder:  d.engine,
+		Recipe:   newRecipe(d.config),
 		Agents:   d.agents,
 		People:   d.bot,
 		Server:   d.server.driver,

@@ -74,6 +74,7 @@ type Confidence struct {
 type Services struct {
 	Forwards Forwards
 	Builder  Builder
+	Recipe   Recipe
 	Agents   Agents
 	People   People
 	// Server gives the driver of the homeserver, whatever that is. Errors:

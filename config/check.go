@@ -32,6 +32,13 @@ func (m *Mistakes) addYAML(err error) {
 	}
 }
 
+// PlainYAML tells what is wrong in a YAML file, all of it in one line.
+func PlainYAML(err error) string {
+	var found Mistakes
+	found.addYAML(err)
+	return strings.Join(found.List, "; ")
+}
+
 // plainYAML turns the library's "field x not found in type config.Bot" into
 // words for people who do not know Go.
 func plainYAML(text string) string {
@@ -75,6 +82,9 @@ func (c *Config) check() []string {
 	oneOf("log.level", c.Log.Level, "debug", "info", "warning", "error")
 	list = append(list, c.Firewall.check()...)
 	say(c.Sandbox.Image == "", "sandbox.image: missing")
+	_, _, isUser := ParseIDs(c.Sandbox.User)
+	say(c.Sandbox.User != "" && !isUser, "sandbox.user: %q is no user and group by number, such as 1000:1000", c.Sandbox.User)
+	say(c.Sandbox.Fragment != "" && c.Sandbox.Dockerfile != "", "sandbox.fragment: it goes with the image that is made here; with sandbox.dockerfile, write it there")
 	slices.Sort(list)
 	return list
 }
@@ -87,6 +97,14 @@ func isHTTP(address string) bool {
 func isUserID(id string) bool {
 	name, server, ok := strings.Cut(strings.TrimPrefix(id, "@"), ":")
 	return strings.HasPrefix(id, "@") && ok && name != "" && server != "" && !strings.ContainsAny(id, " \t\n")
+}
+
+// ParseIDs reads "1000:1000", a user's and a group's number.
+func ParseIDs(text string) (uid, gid int, ok bool) {
+	user, group, ok := strings.Cut(text, ":")
+	uid, err1 := strconv.Atoi(user)
+	gid, err2 := strconv.Atoi(group)
+	return uid, gid, ok && err1 == nil && err2 == nil && uid >= 0 && gid >= 0
 }
 
 // PortRange is a range of TCP ports, both ends included.

@@ -73,9 +73,12 @@ type Forwards struct {
 
 // Sandbox is the image and the engine that builds it.
 type Sandbox struct {
-	Image  string `yaml:"image"`
-	Base   string `yaml:"base"`
-	Docker string `yaml:"docker"`
+	Image      string `yaml:"image"`
+	Base       string `yaml:"base"`
+	User       string `yaml:"user"`
+	Fragment   string `yaml:"fragment"`
+	Dockerfile string `yaml:"dockerfile"`
+	Docker     string `yaml:"docker"`
 }
 
 // OpenClaw is where OpenClaw keeps its configuration and listens.
@@ -152,7 +155,8 @@ func Write(path string, c Config) error {
 
 // resolve makes every path absolute.
 func (c *Config) resolve(folder string) {
-	for _, path := range []*string{&c.Homeserver.RegistrationSecretFile, &c.Homeserver.AdminTokenFile, &c.Homeserver.MAS.SecretFile, &c.Bot.PasswordFile, &c.Data, &c.OpenClaw.Config, &c.OpenClaw.GatewayTokenFile} {
+	for _, path := range []*string{&c.Homeserver.RegistrationSecretFile, &c.Homeserver.AdminTokenFile, &c.Homeserver.MAS.SecretFile, &c.Bot.PasswordFile, &c.Data,
+		&c.OpenClaw.Config, &c.OpenClaw.GatewayTokenFile, &c.Sandbox.Fragment, &c.Sandbox.Dockerfile} {
 		*path = absolute(*path, folder)
 	}
 }

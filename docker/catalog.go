@@ -2,6 +2,7 @@ package docker
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -56,6 +57,13 @@ func ReadCatalog(content []byte) (Catalog, error) {
 		return Catalog{}, fmt.Errorf("packages.yaml: %w", err)
 	}
 	return c, nil
+}
+
+// ProfileNames lists the profiles, the smallest first.
+func (c Catalog) ProfileNames() []string {
+	return slices.SortedStableFunc(maps.Keys(c.Profiles), func(a, b string) int {
+		return cmp.Or(len(c.Profiles[a])-len(c.Profiles[b]), strings.Compare(a, b))
+	})
 }
 
 func (c Catalog) check() error {

@@ -22,7 +22,7 @@ func shipped(t *testing.T) docker.Catalog {
 
 func text(t *testing.T, c docker.Catalog, s docker.Selection) string {
 	t.Helper()
-	dockerfile, err := c.Dockerfile(s)
+	dockerfile, err := c.Dockerfile(s, docker.Style{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func TestBadNames(t *testing.T) {
 		if _, _, err := c.Add(docker.Selection{Profile: "chat"}, name); !errors.As(err, &bad) || bad.Name != name {
 			t.Errorf("Add(%q): %v", name, err)
 		}
-		if _, err := c.Dockerfile(docker.Selection{Profile: "chat", Late: []string{name}}); err == nil {
+		if _, err := c.Dockerfile(docker.Selection{Profile: "chat", Late: []string{name}}, docker.Style{}); err == nil {
 			t.Errorf("Dockerfile with %q: no error", name)
 		}
 	}
@@ -115,7 +115,7 @@ func TestBadNames(t *testing.T) {
 }
 
 func TestUnknownProfile(t *testing.T) {
-	_, err := shipped(t).Dockerfile(docker.Selection{Profile: "wbe"})
+	_, err := shipped(t).Dockerfile(docker.Selection{Profile: "wbe"}, docker.Style{})
 	var unknown *docker.ProfileError
 	if !errors.As(err, &unknown) || !slices.Equal(unknown.Known, []string{"chat", "full", "media", "web"}) {
 		t.Errorf("error %v", err)
@@ -152,5 +152,81 @@ func TestHeavyOnes(t *testing.T) {
 	}
 	if _, err := docker.ReadCatalog([]byte("heavy: [{prefix: \"\", reason: all}]")); err == nil {
 		t.Error("an empty prefix, which is every package, is accepted")
+	}
+}
+
+// An engine repeats a step in its own words: on one line, with flags, or with
+// its shell in front.
+func TestLayersAreKnownAgain(t *testing.T) {
+	c := shipped(t)
+	layers, err := c.Layers(docker.Selection{Profile: "chat", Late: []string{"ca-certificates"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, style := range []docker.Style{{}, {CacheMounts: true}} {
+		dockerfile, err := c.Dockerfile(docker.Selection{Profile: "chat", Late: []string{"ca-certificates"}}, style)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var steps []string
+		for _, step := range strings.Split(dockerfile, "\nRUN ")[1:4] {
+			step, _, _ = strings.Cut(step, "\n\n")
+			steps = append(steps, strings.ReplaceAll(step, "\\\n", ""))
+		}
+		for i, layer := range layers {
+			for j, step := range steps {
+				for _, said := range []string{"RUN " + step, "RUN /bin/sh -c " + step + " # buildkit", "|1 BASE=x /bin/sh -c " + step} {
+					if layer.Installs(said) != (i == j) {
+						t.Errorf("layer %s, step %d: Installs(%q) = %v", layer.Name, j, said, i != j)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestHeavyOnesComeApart(t *testing.T) {
+	c := shipped(t)
+	s, added, err := c.Add(docker.Selection{Profile: "chat"}, "texlive-base", "htop")
+	if err != nil || len(added) != 2 || !slices.Equal(s.Heavy, []string{"texlive-base"}) || !slices.Equal(s.Late, []string{"htop"}) {
+		t.Fatalf("%+v, added %q, %v", s, added, err)
+	}
+	if strings.Contains(text(t, c, s), "texlive") {
+		t.Error("the heavy package is among the others")
+	}
+	heavy, err := c.HeavyDockerfile(s)
+	if err != nil || !strings.Contains(heavy, "texlive-base") || strings.Contains(heavy, "htop") || strings.Contains(heavy, "--mount") {
+		t.Errorf("%s %v", heavy, err)
+	}
+	if none, err := c.HeavyDockerfile(docker.Selection{Profile: "chat"}); none != "" || err != nil {
+		t.Errorf("%s %v", none, err)
+	}
+	byHand := docker.Selection{Profile: "chat", Own: []string{"texlive"}, Late: []string{"nvidia-smi", "htop"}}
+	if got := c.Unlimited(byHand); !slices.Equal(got, []string{"nvidia-smi", "texlive"}) {
+		t.Errorf("unlimited %q", got)
+	}
+	limited := c.Limited(byHand)
+	if len(c.Unlimited(limited)) > 0 || len(limited.Heavy) != 2 || !slices.Equal(limited.Late, []string{"htop"}) || len(byHand.Late) != 2 {
+		t.Errorf("limited %+v of %+v", limited, byHand)
+	}
+	if without, removed, err := c.Remove(s, "texlive-base"); err != nil || len(removed) != 1 || len(without.Heavy) != 0 {
+		t.Errorf("%+v %q %v", without, removed, err)
+	}
+	if _, err := c.Dockerfile(docker.Selection{Profile: "chat", Heavy: []string{"$(id)"}}, docker.Style{}); err == nil {
+		t.Error("a heavy name is not checked")
+	}
+}
+
+func TestFragmentLine(t *testing.T) {
+	fragment := "\n# mine\nRUNN true\n"
+	whole := text(t, shipped(t), docker.Selection{Profile: "chat", Fragment: fragment})
+	at := strings.Count(whole[:strings.Index(whole, "RUNN")], "\n") + 1
+	if got := docker.FragmentLine(whole, fragment, at); got != 3 {
+		t.Errorf("line %d of the whole is line %d of the fragment, want 3", at, got)
+	}
+	for _, line := range []int{1, at - 2, at + 1} {
+		if got := docker.FragmentLine(whole, fragment, line); got != 0 {
+			t.Errorf("line %d of the whole is line %d of the fragment", line, got)
+		}
 	}
 }

@@ -10,11 +10,12 @@ import (
 // Selection is what one deployment has in its image: a profile of the
 // catalogue, changed by hand.
 type Selection struct {
-	Profile  string   `yaml:"profile"`            // of the catalogue
-	Own      []string `yaml:"own,omitempty"`      // more packages, settled: one layer
-	Late     []string `yaml:"late,omitempty"`     // more packages, a layer each in the order they were added
-	Without  []string `yaml:"without,omitempty"`  // packages of the profile that are left out
-	Fragment string   `yaml:"fragment,omitempty"` // the owner's own instructions, run as root after all packages
+	Profile  string   `yaml:"profile"`           // of the catalogue
+	Own      []string `yaml:"own,omitempty"`     // more packages, settled: one layer
+	Late     []string `yaml:"late,omitempty"`    // more packages, a layer each in the order they were added
+	Without  []string `yaml:"without,omitempty"` // packages of the profile that are left out
+	Heavy    []string `yaml:"heavy,omitempty"`   // what an owner insisted on: built last, under a limit of memory
+	Fragment string   `yaml:"-"`                 // the owner's own instructions, run as root after all packages
 }
 
 // ProfileError says that there is no such profile.
@@ -43,7 +44,7 @@ func (c Catalog) Layers(s Selection) ([]Layer, error) {
 	if !known {
 		return nil, &ProfileError{Name: s.Profile, Known: slices.Sorted(maps.Keys(c.Profiles))}
 	}
-	if err := checkNames(slices.Concat(s.Own, s.Late)); err != nil {
+	if err := checkNames(slices.Concat(s.Own, s.Late, s.Heavy)); err != nil {
 		return nil, err
 	}
 	layers := c.groupLayers(groups, s.Without)
@@ -55,6 +56,29 @@ func (c Catalog) Layers(s Selection) ([]Layer, error) {
 	}
 	return layers, nil
 }
+
+// HeavyLayers lists what a selection installs last, under a limit of memory.
+//
+// Errors: *NameError (several joined).
+func HeavyLayers(s Selection) ([]Layer, error) {
+	var layers []Layer
+	for _, name := range s.Heavy {
+		layers = append(layers, Layer{Name: name, About: "needs much memory, and an owner insisted on it", Packages: []string{name}})
+	}
+	return layers, checkNames(s.Heavy)
+}
+
+// Installs tells whether an instruction, as an engine repeats it, is this
+// layer's.
+func (l Layer) Installs(instruction string) bool {
+	words := strings.Join(strings.Fields(instruction), " ")
+	_, rest, found := strings.Cut(words+" ", "--no-install-recommends "+strings.Join(l.Packages, " ")+" ")
+	return found && (rest == "" || strings.HasPrefix(rest, "&&") || strings.HasPrefix(rest, "#"))
+}
+
+// Step is the text by which a layer is known again: the same steps on the same
+// base are the same cached layers.
+func (l Layer) Step() string { return "install " + strings.Join(l.Packages, " ") }
 
 // groupLayers keeps the catalogue's order, whatever the profile's is: the same
 // groups are the same cached layers.
@@ -80,13 +104,15 @@ func (c Catalog) groupLayers(names, without []string) []Layer {
 	return layers
 }
 
-// Add puts packages into the selection, each as a late layer; those that it
-// has already are passed over. It returns those that are new.
+// Add puts packages into the selection, each as a late layer, those that are
+// known to be heavy apart from the others; those that it has already are passed
+// over. It returns those that are new.
 func (c Catalog) Add(s Selection, names ...string) (Selection, []string, error) {
 	if err := checkNames(names); err != nil {
 		return s, nil, err
 	}
-	s.Late, s.Without = slices.Clone(s.Late), slices.Clone(s.Without)
+	s.Late, s.Without, s.Heavy = slices.Clone(s.Late), slices.Clone(s.Without), slices.Clone(s.Heavy)
+	heavy := c.HeavyOnes(names...)
 	var added []string
 	for _, name := range sortedSet(names) {
 		if at := slices.Index(s.Without, name); at >= 0 {
@@ -98,9 +124,14 @@ func (c Catalog) Add(s Selection, names ...string) (Selection, []string, error) 
 		if err != nil {
 			return s, nil, err
 		}
-		if !has {
+		if has {
+			continue
+		}
+		added = append(added, name)
+		if _, ok := heavy[name]; ok {
+			s.Heavy = append(s.Heavy, name)
+		} else {
 			s.Late = append(s.Late, name)
-			added = append(added, name)
 		}
 	}
 	return s, added, nil
@@ -108,7 +139,7 @@ func (c Catalog) Add(s Selection, names ...string) (Selection, []string, error) 
 
 // Remove takes packages out of the selection and returns those that it had.
 func (c Catalog) Remove(s Selection, names ...string) (Selection, []string, error) {
-	s.Own, s.Late, s.Without = slices.Clone(s.Own), slices.Clone(s.Late), slices.Clone(s.Without)
+	s.Own, s.Late, s.Without, s.Heavy = slices.Clone(s.Own), slices.Clone(s.Late), slices.Clone(s.Without), slices.Clone(s.Heavy)
 	var removed []string
 	for _, name := range sortedSet(names) {
 		has, err := c.Has(s, name)
@@ -119,7 +150,7 @@ func (c Catalog) Remove(s Selection, names ...string) (Selection, []string, erro
 			continue
 		}
 		same := func(other string) bool { return other == name }
-		s.Own, s.Late = slices.DeleteFunc(s.Own, same), slices.DeleteFunc(s.Late, same)
+		s.Own, s.Late, s.Heavy = slices.DeleteFunc(s.Own, same), slices.DeleteFunc(s.Late, same), slices.DeleteFunc(s.Heavy, same)
 		if has, _ = c.Has(s, name); has {
 			s.Without = append(s.Without, name)
 		}
@@ -131,7 +162,23 @@ func (c Catalog) Remove(s Selection, names ...string) (Selection, []string, erro
 // Has tells whether a selection installs a package by its name.
 func (c Catalog) Has(s Selection, name string) (bool, error) {
 	layers, err := c.Layers(s)
-	return slices.ContainsFunc(layers, func(l Layer) bool { return slices.Contains(l.Packages, name) }), err
+	in := func(l Layer) bool { return slices.Contains(l.Packages, name) }
+	return slices.Contains(s.Heavy, name) || slices.ContainsFunc(layers, in), err
+}
+
+// Unlimited names the heavy packages that a selection has outside of Heavy, as
+// when somebody wrote them there by hand.
+func (c Catalog) Unlimited(s Selection) []string {
+	return slices.Sorted(maps.Keys(c.HeavyOnes(slices.Concat(s.Own, s.Late)...)))
+}
+
+// Limited moves those to Heavy.
+func (c Catalog) Limited(s Selection) Selection {
+	heavy := c.Unlimited(s)
+	is := func(name string) bool { return slices.Contains(heavy, name) }
+	s.Own, s.Late = slices.DeleteFunc(slices.Clone(s.Own), is), slices.DeleteFunc(slices.Clone(s.Late), is)
+	s.Heavy = append(slices.Clone(s.Heavy), heavy...)
+	return s
 }
 
 // Settled folds the late packages into the own layer: fewer layers for a

@@ -34,6 +34,16 @@ type BuildOptions struct {
 	NoCache bool              // run every step anew
 	Builder Builder           // BuilderAuto unless a test or an engine needs one
 	Log     io.Writer         // gets the whole log as it comes; nil drops it
+	Network string            // of the steps: "none", "host", ...; "" takes the engine's own
+
+	// Memory is the most that a step may take, in bytes; 0 is no limit. Only the
+	// classic builder keeps one (BuildKit ignores it), so it is taken then.
+	Memory int64
+
+	// Heavy is the text of a second Dockerfile, built with the limit HeavyMemory
+	// on what the first has made, which is its argument BASE; "" for none.
+	Heavy       string
+	HeavyMemory int64
 
 	// Check looks at the candidate before the live tag moves; an error of it
 	// ends the build with that error and the live tag as it was. nil trusts.
@@ -81,14 +91,42 @@ func (e *Engine) Build(ctx context.Context, o BuildOptions, report func(Progress
 		return BuildResult{}, err
 	}
 	defer e.untag(ctx, candidate)
-	run, err := e.runBuild(ctx, o, candidate, report)
+	result, id, err := e.buildParts(ctx, o, candidate, report)
 	if err != nil {
 		return BuildResult{}, err
 	}
-	result := BuildResult{Builder: run.builder, Steps: run.tracker.ended(), LogError: run.tracker.log.err}
-	result.Image, result.Replaced, err = e.release(ctx, o, run.tracker.image)
+	result.Image, result.Replaced, err = e.release(ctx, o, id)
 	result.Elapsed = time.Since(start)
 	return result, err
+}
+
+// buildParts builds the image and what is heavy on top of it, and returns the
+// id of the last.
+func (e *Engine) buildParts(ctx context.Context, o BuildOptions, candidate string, report func(Progress)) (BuildResult, string, error) {
+	run, err := e.runBuild(ctx, o, candidate, report)
+	if err != nil {
+		return BuildResult{}, "", err
+	}
+	result := BuildResult{Builder: run.builder, Steps: run.tracker.ended(), LogError: run.tracker.log.err}
+	if o.Heavy == "" {
+		return result, run.tracker.image, nil
+	}
+	second := o
+	second.Context, second.Dockerfile, second.Base = nil, o.Heavy, candidate
+	second.Builder, second.Memory = BuilderClassic, o.HeavyMemory
+	before, percent := time.Since(run.tracker.start), run.tracker.percent
+	run, err = e.runBuild(ctx, second, candidate, func(p Progress) {
+		p.Elapsed += before
+		p.Percent = max(p.Percent, percent)
+		if report != nil {
+			report(p)
+		}
+	})
+	if err != nil {
+		return BuildResult{}, "", err
+	}
+	result.Steps = append(result.Steps, run.tracker.ended()...)
+	return result, run.tracker.image, nil
 }
 
 // release checks the candidate and moves the live tag to it.

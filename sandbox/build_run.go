@@ -36,6 +36,9 @@ func (e *Engine) runBuild(ctx context.Context, o BuildOptions, candidate string,
 	defer cancel()
 	run := &buildRun{report: report, tracker: newBuildTracker(time.Now(), newBuildLog(o.Log))}
 	var err error
+	if o.Memory > 0 {
+		o.Builder = BuilderClassic
+	}
 	if run.builder, err = e.chooseBuilder(ctx, o.Builder); err != nil {
 		return nil, err
 	}
@@ -49,6 +52,11 @@ func (e *Engine) runBuild(ctx context.Context, o BuildOptions, candidate string,
 	err = run.follow(streaming, cancel, response.Body)
 	run.tracker.finish(time.Now())
 	return run, e.verdict(ctx, run.tracker, err)
+}
+
+// DefaultBuilder tells which builder a build takes that asks for none.
+func (e *Engine) DefaultBuilder(ctx context.Context) (Builder, error) {
+	return e.chooseBuilder(ctx, BuilderAuto)
 }
 
 // chooseBuilder asks the engine which builders it has. On engines before 23
@@ -76,6 +84,9 @@ func (r *buildRun) request(o BuildOptions, candidate string) build.ImageBuildOpt
 		Labels:      o.Labels,
 		BuildArgs:   make(map[string]*string),
 		Version:     build.BuilderV1,
+		NetworkMode: o.Network,
+		Memory:      o.Memory,
+		MemorySwap:  o.Memory, // the sum of both: no swap
 	}
 	if r.builder == BuilderBuildKit {
 		request.Version = build.BuilderBuildKit

@@ -3,9 +3,11 @@ package sandbox
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/network"
 )
 
 // probeLife is when a container that looks into an image ends by itself, in
@@ -20,6 +22,8 @@ const probeOutput = 8 << 20
 type Probe struct {
 	Name    string
 	Command string // for /bin/sh; status 0 is the right answer
+	Network bool   // asked on the engine's default network; else there is none
+	Advice  bool   // a wrong answer is told, and no failure
 }
 
 // Answer is what an image said to a probe.
@@ -51,20 +55,73 @@ func OpenClawProbes() []Probe {
 	}
 }
 
+// networkScript connects to a server of its own by the address that the
+// container has on its network: that takes an address, a route and a working
+// socket library, and nobody outside.
+const networkScript = `import socket
+probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+probe.connect(("192.0.2.1", 9))
+address = probe.getsockname()[0]
+server = socket.create_server((address, 0))
+socket.create_connection((address, server.getsockname()[1]), 5)
+server.accept()
+print(address)`
+
+// outsideScript reaches the distribution's mirror.
+const outsideScript = `import glob, re, socket
+text = "".join(open(f).read() for f in glob.glob("/etc/apt/sources.list*", recursive=True) + glob.glob("/etc/apt/sources.list.d/*") if not f.endswith(".d"))
+host = re.search(r"https?://([^/\s:]+)", text).group(1)
+socket.create_connection((host, 80), 5)
+print(host)`
+
+// NetworkProbes ask whether programs in the image can use a network, and
+// whether the world is to be reached from it.
+func NetworkProbes() []Probe {
+	return []Probe{
+		{Name: "network", Command: "python3 -c '" + networkScript + "'", Network: true},
+		{Name: "internet", Command: "python3 -c '" + outsideScript + "'", Network: true, Advice: true},
+	}
+}
+
 // Smoke starts an image as OpenClaw would (its own user, no capabilities, no
-// network) and asks every probe. It returns all answers, and a *SmokeError if
-// some were wrong.
+// network but for the probes of one) and asks every probe. It returns all
+// answers, and a *SmokeError if some were wrong.
 func (e *Engine) Smoke(ctx context.Context, imageRef string, probes []Probe) ([]Answer, error) {
-	id, err := e.startProbe(ctx, imageRef, &container.HostConfig{
-		NetworkMode: "none",
-		CapDrop:     []string{"ALL"},
-		SecurityOpt: []string{"no-new-privileges"},
-	})
+	var answers, failed []Answer
+	for _, network := range []bool{false, true} {
+		asked := slices.DeleteFunc(slices.Clone(probes), func(p Probe) bool { return p.Network != network })
+		some, err := e.smoke(ctx, imageRef, network, asked)
+		answers = append(answers, some...)
+		if err != nil {
+			return answers, err
+		}
+	}
+	for _, answer := range answers {
+		if answer.ExitCode != 0 && !answer.Advice {
+			failed = append(failed, answer)
+		}
+	}
+	if len(failed) > 0 {
+		return answers, &SmokeError{Failed: failed}
+	}
+	return answers, nil
+}
+
+// smoke asks in one container. An engine without a default network has none to
+// be tested.
+func (e *Engine) smoke(ctx context.Context, imageRef string, network bool, probes []Probe) (answers []Answer, err error) {
+	if len(probes) == 0 || network && !e.hasBridge(ctx) {
+		return nil, nil
+	}
+	host := &container.HostConfig{NetworkMode: "none", CapDrop: []string{"ALL"}, SecurityOpt: []string{"no-new-privileges"}}
+	if network {
+		host.NetworkMode = "bridge"
+	}
+	id, err := e.startProbe(ctx, imageRef, host)
 	defer e.stopProbe(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	var answers, failed []Answer
 	for _, probe := range probes {
 		output, code, err := e.ask(ctx, id, probe.Command)
 		if err != nil {
@@ -76,14 +133,13 @@ func (e *Engine) Smoke(ctx context.Context, imageRef string, probes []Probe) ([]
 			answer.Output = shortened(plainLine(first))
 		}
 		answers = append(answers, answer)
-		if code != 0 {
-			failed = append(failed, answer)
-		}
-	}
-	if len(failed) > 0 {
-		return answers, &SmokeError{Failed: failed}
 	}
 	return answers, nil
+}
+
+func (e *Engine) hasBridge(ctx context.Context) bool {
+	_, err := e.api.NetworkInspect(ctx, "bridge", network.InspectOptions{})
+	return err == nil
 }
 
 func lastLine(output string) string {

@@ -30,7 +30,7 @@ func probes(t *testing.T, s docker.Selection) (dockerfile string, all []sandbox.
 			all = append(all, sandbox.Probe{Name: layer.Name + ": " + program, Command: program})
 		}
 	}
-	dockerfile, err = catalog.Dockerfile(s)
+	dockerfile, err = catalog.Dockerfile(s, docker.Style{})
 	if err != nil {
 		t.Fatal(err)
 	}

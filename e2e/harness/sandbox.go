@@ -126,6 +126,29 @@ func (e *Engine) start(ctx context.Context, image, network, agent string, comman
 	return &Sandbox{ID: made.ID, Name: name}, nil
 }
 
+// StartSandboxOf runs a sandbox of agent from an image that the test has made;
+// nothing is served in it.
+func (e *Engine) StartSandboxOf(ctx context.Context, agent, image string) (*Sandbox, error) {
+	name := fmt.Sprintf("fraktalia-e2e-%s-%s-of", e.run, agent)
+	made, err := e.real.ContainerCreate(ctx, &container.Config{
+		Image:  image,
+		Labels: map[string]string{"openclaw.sandbox": "1", "openclaw.sessionKey": "agent:" + agent + ":workspace:def", runLabel: e.run},
+	}, nil, nil, nil, name)
+	if err != nil {
+		return nil, fmt.Errorf("make a sandbox of %s: %w", image, err)
+	}
+	if err := e.real.ContainerStart(ctx, made.ID, container.StartOptions{}); err != nil {
+		return nil, fmt.Errorf("start a sandbox of %s: %w", image, err)
+	}
+	return &Sandbox{ID: made.ID, Name: name}, nil
+}
+
+// Runs says whether a sandbox runs.
+func (e *Engine) Runs(ctx context.Context, s *Sandbox) bool {
+	found, err := e.real.ContainerInspect(ctx, s.ID)
+	return err == nil && found.State.Running
+}
+
 // RemoveSandbox kills and removes it, as OpenClaw does before it makes it anew.
 func (e *Engine) RemoveSandbox(ctx context.Context, s *Sandbox) error {
 	return e.real.ContainerRemove(ctx, s.ID, container.RemoveOptions{Force: true})

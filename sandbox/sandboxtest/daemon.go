@@ -1,6 +1,7 @@
 package sandboxtest
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -48,6 +49,18 @@ func InOwnNetwork(t *testing.T) bool {
 // default bridge removes docker0, which elsewhere is the machine's engine's. It needs root.
 func NewDaemon(t *testing.T) *Daemon {
 	t.Helper()
+	return newDaemon(t, "")
+}
+
+// NewSmallDaemon is NewDaemon with a disk of its own of so many bytes, e.g.
+// "500m", for its images and containers.
+func NewSmallDaemon(t *testing.T, size string) *Daemon {
+	t.Helper()
+	return newDaemon(t, size)
+}
+
+func newDaemon(t *testing.T, size string) *Daemon {
+	t.Helper()
 	if os.Getenv(inside) == "" {
 		t.Fatal("an engine of the test's own outside InOwnNetwork would remove the machine's docker0")
 	}
@@ -59,8 +72,33 @@ func NewDaemon(t *testing.T) *Daemon {
 	d := &Daemon{t: t, folder: folder}
 	t.Setenv("DOCKER_HOST", "unix://"+filepath.Join(folder, "sock"))
 	t.Cleanup(d.remove)
+	if size != "" {
+		data := filepath.Join(folder, "data")
+		if err := errors.Join(os.Mkdir(data, 0o700), syscall.Mount("tmpfs", data, "tmpfs", 0, "size="+size)); err != nil {
+			t.Fatalf("make a small disk: %v", err)
+		}
+	}
 	d.Start()
 	return d
+}
+
+// Fetch copies an image from the engine at host.
+func (d *Daemon) Fetch(host, image string) {
+	d.t.Helper()
+	save, load := exec.Command("docker", "--host", host, "save", image), exec.Command("docker", "load")
+	var err error
+	if load.Stdin, err = save.StdoutPipe(); err != nil {
+		d.t.Fatal(err)
+	}
+	if err := save.Start(); err != nil {
+		d.t.Fatal(err)
+	}
+	if out, err := load.CombinedOutput(); err != nil {
+		d.t.Fatalf("load %s: %v\n%s", image, err, out)
+	}
+	if err := save.Wait(); err != nil {
+		d.t.Fatalf("save %s: %v", image, err)
+	}
 }
 
 // Start starts the engine, at first or again, and waits until it answers.

@@ -1,0 +1,109 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/docker/go-units"
+
+	"github.com/githabideri/fraktalia/reply"
+	"github.com/githabideri/fraktalia/sandbox"
+	"github.com/githabideri/fraktalia/store"
+)
+
+// conclude answers, and sees to the containers on the old image.
+func (b *building) conclude(ctx context.Context) (reply.Answer, error) {
+	doc, err := b.renew(ctx, b.built(), b.flags.recreate)
+	return reply.Answer{Doc: doc, Data: newBuildData(b.record)}, err
+}
+
+// buildData is a build for programs.
+type buildData struct {
+	Image   string      `json:"image"`
+	ImageID string      `json:"image_id"`
+	Size    int64       `json:"size"`
+	Seconds float64     `json:"seconds"`
+	Profile string      `json:"profile,omitempty"`
+	Builder string      `json:"builder"`
+	Outcome string      `json:"outcome"`
+	Layers  []layerData `json:"layers"`
+}
+
+type layerData struct {
+	Name    string  `json:"name"`
+	Cached  bool    `json:"cached"`
+	Seconds float64 `json:"seconds"`
+	Size    int64   `json:"size"`
+}
+
+func newBuildData(b store.Build) buildData {
+	data := buildData{b.Tag, b.ImageID, b.Size, b.Duration.Seconds(), b.Profile, b.Builder, string(b.Outcome), []layerData{}}
+	for _, l := range b.Layers {
+		data.Layers = append(data.Layers, layerData{l.Name, l.Cached, l.Duration.Seconds(), l.Size})
+	}
+	return data
+}
+
+// renew tells of the containers that run another image than the live one, and
+// makes them anew if that was said, or is now.
+func (r *run) renew(ctx context.Context, doc reply.Doc, recreate bool) (reply.Doc, error) {
+	stale, err := r.Builder.Stale(ctx, r.Settings.Image)
+	if err != nil {
+		return append(doc, reply.P("⚠️ I could not look for containers on the old image.")), nil
+	}
+	if len(stale) == 0 {
+		return doc, nil
+	}
+	told := fmt.Sprintf("%s still %s the old image.", listed(containerNames(stale)), oneOrMore(len(stale), "runs", "run"))
+	if !recreate {
+		r.talk.Update(append(doc, reply.P(told)))
+		recreate, err = r.talk.Ask(ctx, reply.Sayf("%s Make %s anew now? What runs in %[2]s is ended; OpenClaw starts %[2]s again when it needs %[2]s.", told, oneOrMore(len(stale), "it", "them")))
+		if err != nil && ctx.Err() == nil {
+			return append(doc, reply.P(told)), nil
+		}
+	}
+	if !recreate {
+		return append(doc, reply.P(told, " They keep it until they are made anew: ", reply.Mono("%srecreate-sandbox", prompt(r.request)), ".")), nil
+	}
+	renewed, err := r.recreate(ctx, stale, false)
+	return append(doc, renewed.Doc...), err
+}
+
+func containerNames(list []sandbox.Container) []string {
+	names := make([]string, len(list))
+	for i, c := range list {
+		names[i] = c.Name
+		if c.Agent != "" {
+			names[i] = c.Agent + "'s " + c.Name
+		}
+	}
+	return names
+}
+
+func oneOrMore(n int, one, more string) string {
+	if n == 1 {
+		return one
+	}
+	return more
+}
+
+func rollbackSandbox(ctx context.Context, r *run, recreate bool) (reply.Answer, error) {
+	if !r.shared.building.TryLock() {
+		return reply.Answer{}, Sorry("The sandbox image is being built; wait for it, or stop it with the ❌ under it.")
+	}
+	image, err := r.Builder.Rollback(ctx, r.Settings.Image)
+	r.shared.building.Unlock()
+	if errors.Is(err, sandbox.ErrNoPrevious) {
+		return reply.Answer{}, Sorry("There is no image to go back to: %s was not rebuilt yet.", r.Settings.Image)
+	}
+	if err != nil {
+		return reply.Answer{}, r.buildProblem(ctx, err)
+	}
+	doc := reply.Say(reply.Mono("%s", r.Settings.Image), fmt.Sprintf(" is the image again that was built %s ago, %s. ", strings.ToLower(units.HumanDuration(time.Since(image.Created))), size(image.Size)),
+		reply.Mono("%srollback-sandbox", prompt(r.request)), " goes forward again.")
+	doc, err = r.renew(ctx, doc, recreate)
+	return reply.Answer{Doc: doc, Undo: "rollback-sandbox"}, err
+}
