@@ -23,6 +23,7 @@ import (
 	"github.com/githabideri/fraktalia/sandbox"
 	"github.com/githabideri/fraktalia/shell"
 	"github.com/githabideri/fraktalia/store"
+	"github.com/githabideri/fraktalia/tailnet"
 )
 
 const (
@@ -50,6 +51,8 @@ type deployment struct {
 	commands *command.Commands
 	// interrupted are the builds in whose middle the program was killed.
 	interrupted []store.Build
+	// addresses is where friends reach this machine.
+	addresses *addresses
 	// ready is called once the bot is in its rooms.
 	ready func(*deployment)
 }
@@ -71,6 +74,7 @@ func open(ctx context.Context, c config.Config, log *logrus.Entry, version strin
 	d.relays = newRelays(func(string) (*sandbox.Engine, error) { return d.engine, nil }, log.WithField("part", "relay"))
 	d.ports = forwarder.New(forwarder.Options{Log: log.WithField("part", "forwarder"), Holder: holder, Drain: drain, Dialers: []forwarder.Dialer{d.relays}})
 	d.watcher = sandbox.NewWatcher(d.engine, log.WithField("part", "docker"), d.sandboxes)
+	d.addresses = &addresses{config: c.Homeserver, tailnet: tailnet.New(c.Tailscale.Socket), log: log.WithField("part", "address")}
 	d.bot = bot.New(bot.Options{
 		Homeserver:   c.Homeserver.Address,
 		UserID:       c.Bot.UserID,
@@ -109,6 +113,7 @@ func (d *deployment) run(ctx context.Context) error {
 	group.Go(func() error { return server.Run(ctx) })
 	group.Go(func() error { return d.obey(ctx) })
 	group.Go(func() error { return d.arrivals().Run(ctx) })
+	group.Go(func() error { return d.offerHTTPS(ctx) })
 	if err := group.Wait(); !errors.Is(err, context.Canceled) {
 		return err
 	}

@@ -1,8 +1,55 @@
 package app
 
-import "github.com/githabideri/fraktalia/arrival"
+import (
+	"context"
+
+	"github.com/githabideri/fraktalia/arrival"
+	"github.com/githabideri/fraktalia/reply"
+)
 
 // arrivals follows those who were given access until they are in.
 func (d *deployment) arrivals() *arrival.Watch {
 	return arrival.New(arrival.Options{Room: d.bot, Records: d.store, Server: d.server.driver, Lifetime: cardLifetime, Log: d.log.WithField("part", "arrivals")})
+}
+
+// offeredHTTPS names the setting that says that https was offered: once is
+// enough, !address serve stays.
+const offeredHTTPS = "offered:https"
+
+// offerHTTPS offers to have Tailscale serve the homeserver over https, where
+// it could and does not: phones refuse plain http.
+func (d *deployment) offerHTTPS(ctx context.Context) error {
+	if said, err := d.store.Setting(ctx, offeredHTTPS); err != nil || said != "" {
+		return nil // the next start may ask
+	}
+	found := d.addresses.Address(ctx)
+	if found.HTTPS() || !found.CanServe {
+		return nil
+	}
+	yes, err := d.bot.Offer(ctx, reply.Say("Friends reach the homeserver at ", reply.Mono("%s", found.URL), ", and phones refuse plain http. "+
+		"Tailscale can serve it over https, with a certificate for this machine's name, which makes the name public. ✅ sets that up; ", reply.Mono("!address serve"), " does it any time."))
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err != nil {
+		d.log.WithError(err).Warn("could not offer https")
+		return nil
+	}
+	if err := d.store.SetSetting(ctx, offeredHTTPS, "yes"); err != nil {
+		d.log.WithError(err).Error("cannot write the record")
+	}
+	if yes {
+		d.serveHTTPS(ctx)
+	}
+	return nil
+}
+
+func (d *deployment) serveHTTPS(ctx context.Context) {
+	url, err := d.addresses.Serve(ctx)
+	if err != nil {
+		d.log.WithError(err).Warn("could not set https up")
+		d.bot.Alert(ctx, reply.Say("❌ ", err.Error()))
+		return
+	}
+	d.bot.Alert(ctx, reply.Say("✅ Friends reach the homeserver at ", reply.Mono("%s", url), " now; ", reply.Mono("!address unserve"), " takes that back."))
 }

@@ -6,7 +6,6 @@ import (
 	"github.com/githabideri/fraktalia/command"
 	"github.com/githabideri/fraktalia/forwarder"
 	"github.com/githabideri/fraktalia/sandbox"
-	"github.com/githabideri/fraktalia/stack"
 )
 
 // services gives the commands what they act on.
@@ -23,6 +22,8 @@ func (d *deployment) services() command.Services {
 		Health:   d.health(),
 		Trust:    d.bot,
 
+		Addresses: d.addresses,
+
 		Containers: containers{d.engine, d.watcher},
 
 		Settings: command.Settings{
@@ -34,8 +35,8 @@ func (d *deployment) services() command.Services {
 			ServerName:   d.config.Homeserver.ServerName,
 			Owners:       d.config.Owners,
 			Bot:          d.config.Bot.UserID,
-			Address:      d.publicAddress,
-			Hosts:        hosts,
+			Address:      func(ctx context.Context) string { return d.addresses.Address(ctx).URL },
+			Hosts:        d.addresses.Hosts,
 			CardLifetime: cardLifetime,
 		},
 	}
@@ -58,20 +59,4 @@ func (p ports) Open(spec forwarder.Spec) (err error) {
 		return err
 	}
 	return p.Forwarder.Open(spec)
-}
-
-// publicAddress is where friends reach the homeserver.
-func (d *deployment) publicAddress(context.Context) string {
-	if d.config.Homeserver.PublicAddress != "" {
-		return d.config.Homeserver.PublicAddress
-	}
-	return d.config.Homeserver.Address
-}
-
-// hosts are this machine's names in the tailnet.
-func hosts(ctx context.Context) []string {
-	if name := stack.DefaultServerName(ctx); name.From == stack.FromTailscale {
-		return []string{name.Name}
-	}
-	return nil
 }

@@ -1,9 +1,11 @@
 package bot
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"maunium.net/go/mautrix/event"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/githabideri/fraktalia/command"
 	"github.com/githabideri/fraktalia/crashpoint"
+	"github.com/githabideri/fraktalia/reply"
 	"github.com/githabideri/fraktalia/store"
 )
 
@@ -19,7 +22,7 @@ import (
 // the words last, so that they are what stands below.
 func (t *talk) Confide(ctx context.Context, secret command.Confidence) error {
 	for _, file := range secret.Files {
-		sent, err := t.attach(ctx, file, secretPart, t.bot.sealForOwners)
+		sent, err := t.confideFile(ctx, file)
 		if err != nil {
 			return err
 		}
@@ -41,6 +44,21 @@ func (t *talk) Confide(ctx context.Context, secret command.Confidence) error {
 		return err
 	}
 	return t.bot.mark(ctx, t.room, sent, goneMark)
+}
+
+// confideFile attaches a file, and waits for a homeserver that is away: what is
+// confided is in nobody's hands but ours.
+func (t *talk) confideFile(ctx context.Context, file reply.File) (sent id.EventID, err error) {
+	content, err := io.ReadAll(file.Body)
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", file.Name, err)
+	}
+	err = t.bot.patiently(ctx, "hand a file over", func() (err error) {
+		file.Body = bytes.NewReader(content)
+		sent, err = t.attach(ctx, file, secretPart, t.bot.sealForOwners)
+		return err
+	})
+	return sent, err
 }
 
 // vanish plans the end of a message that was sent as a secretPart, as soon as

@@ -77,6 +77,8 @@ type Services struct {
 	Recipe   Recipe
 	Agents   Agents
 	People   People
+	// Addresses is where friends reach this machine.
+	Addresses Addresses
 	// Server gives the driver of the homeserver, whatever that is. Errors:
 	// homeserver.ErrUnreachable, homeserver.ErrUnknownKind.
 	Server   func(context.Context) (homeserver.Driver, error)

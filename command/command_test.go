@@ -84,7 +84,7 @@ func newBench(t *testing.T) *bench {
 	})
 	b.town = newTown("bob")
 	b.commands = New(Services{
-		Forwards: b.forwards, People: b.town, Server: b.town.server, Agents: &claw{path: filepath.Join(t.TempDir(), "none.json")}, Records: records,
+		Forwards: b.forwards, People: b.town, Addresses: b.town, Server: b.town.server, Agents: &claw{path: filepath.Join(t.TempDir(), "none.json")}, Records: records,
 		Health: []Check{{"sun", func(context.Context) Finding { return Finding{Mark: NotWell, Fact: "it sets", Todo: "wait"} }}},
 		Settings: Settings{FirstPort: 39000, LastPort: 39099, ServerName: "test", Owners: []string{"@o:test"}, Bot: "@bot:test", CardLifetime: 30 * time.Minute,
 			Address: func(context.Context) string { return "http://home" }, Hosts: func(context.Context) []string { return nil }},

@@ -67,7 +67,7 @@ func (e *HomeserverAway) Unwrap() error { return e.Err }
 const peopleLane = "people"
 
 func (r *run) peopleFamily() []*cobra.Command {
-	family := []*cobra.Command{r.addUserCommand(), r.removeUserCommand(), r.usersCommand(), r.tokensCommand()}
+	family := []*cobra.Command{r.addUserCommand(), r.removeUserCommand(), r.usersCommand(), r.tokensCommand(), r.addressCommand()}
 	return append(append(family, r.stateCommands()...), r.inviteCommands()...)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"slices"
 
 	"github.com/githabideri/fraktalia/openclaw"
 	"github.com/githabideri/fraktalia/reply"
@@ -31,11 +32,13 @@ func (j *joining) admit(ctx context.Context, what string, undo *steps, users ...
 	if err != nil {
 		return nil, Because(err, "OpenClaw's lists could not be changed: %s", sentenceOf(err))
 	}
-	undo.add("OpenClaw's lists are as they were", func(ctx context.Context) error {
+	undo.add("the change of OpenClaw's lists", func(ctx context.Context) error {
 		_, err := j.expel(ctx, "undo of "+what, users...)
 		return err
 	})
-	return append(reply.Doc{reply.P("OpenClaw listens to them now.")}, answer.Doc...), nil
+	doc := append(reply.Doc{reply.P("OpenClaw listens to them now.")}, withoutCode(answer.Doc)...)
+	j.talk.Update(doc) // above the card, which is what people look for
+	return doc, nil
 }
 
 // expel takes people off all of OpenClaw's lists. It tells what it did.
@@ -46,7 +49,15 @@ func (r *run) expel(ctx context.Context, what string, users ...string) (reply.Do
 		return nil, err
 	}
 	answer, err := r.change(ctx, change{what: what, edit: edit})
-	return answer.Doc, err
+	return withoutCode(answer.Doc), err
+}
+
+// withoutCode leaves differences out: whom OpenClaw listens to is told in words.
+func withoutCode(doc reply.Doc) reply.Doc {
+	return slices.DeleteFunc(doc, func(block reply.Block) bool {
+		_, code := block.(reply.Code)
+		return code
+	})
 }
 
 // plannedExpulsion is what an edit would do to OpenClaw's lists, as people read

@@ -40,6 +40,10 @@ func (c card) Advice() string {
 		return fmt.Sprintf("Get Element for your computer (https://element.io/download), choose Create account, then Edit beside the homeserver, and type the address. "+
 			"As the name type %s; the token is asked for next. It works once, until %s.", localpart(c.User), c.Until.Format("2 January 15:04"))
 	}
+	if !strings.HasPrefix(c.Address, "https://") {
+		return "Get Element for your computer (https://element.io/download): Element's apps for phones refuse an address that is plain http. " +
+			"Choose Sign in, then Edit beside the homeserver, and type the address, the user and the password. Then set a password of your own."
+	}
 	return "Get Element X for your phone, or Element for your computer (https://element.io/download). " +
 		"With the app on the phone, scan the picture: it opens at the right place. Without it, choose Sign in, change the account provider to the address, and type user and password. " +
 		"Then set a password of your own."

@@ -66,7 +66,7 @@ func (j *joining) resumable(userID string) string {
 	if j.token {
 		return again + "."
 	}
-	return again + ": nobody has the password of the account, and I go on with it. The name stays taken, since homeservers give no name twice."
+	return again + ": I go on with the same account, of which nobody has the password. Its name stays taken, since homeservers give no name twice."
 }
 
 // makeAccount makes the account or the token. It is written down before: a
@@ -90,7 +90,7 @@ func (j *joining) makeAccount(ctx context.Context, f friend, undo *steps) (card,
 		return card{}, j.notMade(ctx, userID, found, err)
 	}
 	crashpoint.At("adduser.registered")
-	undo.add("the account is locked", func(ctx context.Context) error {
+	undo.add("the account", func(ctx context.Context) error {
 		err := j.driver.SetLocked(ctx, userID, true)
 		if notForUs(err) {
 			return nil // nobody has its password
@@ -160,7 +160,7 @@ func (j *joining) makeToken(ctx context.Context, guest store.Guest, undo *steps)
 		return card{}, errors.Join(peopleProblem(err), forget(context.WithoutCancel(ctx)))
 	}
 	crashpoint.At("adduser.registered")
-	undo.add("the token is revoked", func(ctx context.Context) error { return j.driver.RevokeToken(ctx, token.Token) })
+	undo.add("the token", func(ctx context.Context) error { return j.driver.RevokeToken(ctx, token.Token) })
 	undo.add("", forget)
 	guest.Token, guest.TokenUntil = tokenHandle(token.Token), until
 	if err := j.Records.SaveGuest(ctx, guest); err != nil {
@@ -191,13 +191,21 @@ func (j *joining) invite(ctx context.Context, userID string, undo *steps) error 
 	var first error
 	for i, room := range j.rooms {
 		if failed[i] == nil || isAway(failed[i]) { // one that did not answer may be done
-			undo.add("the invitation to "+room.Name+" is withdrawn", func(ctx context.Context) error { return j.People.Kick(ctx, room.ID, userID) })
+			undo.add("the invitation to "+room.Name, func(ctx context.Context) error { return j.People.Kick(ctx, room.ID, userID) })
 		}
 		if failed[i] != nil && first == nil {
-			first = Because(failed[i], "Inviting %s to %s failed: %s", userID, room.Name, sentenceOf(peopleProblem(failed[i])))
+			first = Because(failed[i], "Inviting %s to %s failed: %s", userID, room.Name, reasonOf(failed[i]))
 		}
 	}
 	return first
+}
+
+// reasonOf is why a step of a whole failed.
+func reasonOf(err error) string {
+	if isAway(err) {
+		return "the homeserver does not answer."
+	}
+	return sentenceOf(peopleProblem(err))
 }
 
 // sentenceOf is what people read of an error.
@@ -221,7 +229,7 @@ func ids(rooms []Place) []string {
 type steps []step
 
 type step struct {
-	// told says that it is taken back; "" where nobody need hear of it.
+	// told names what is taken back; "" where nobody need hear of it.
 	told string
 	back func(context.Context) error
 }
@@ -255,7 +263,7 @@ func (s *steps) failed(ctx context.Context, cause error, next string) error {
 		sentence += " Taken back: " + strings.Join(back, ", ") + "."
 	}
 	if len(left) > 0 {
-		sentence += " This could not be done any more: " + strings.Join(left, ", ") + "."
+		sentence += " Taking back failed, too, for " + strings.Join(left, ", ") + "."
 	}
 	return &Problem{Sentence: strings.TrimSpace(sentence + " " + next), Cause: errors.Join(causes...)}
 }

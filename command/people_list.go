@@ -160,7 +160,7 @@ func (j *joining) makeAll(ctx context.Context, todo []friend, done int) (made []
 			}
 			made = append(made, c)
 			j.talk.Update(reply.Say(fmt.Sprintf("%d of %d have accounts; %s is in.", done+len(made), done+len(todo), f.name)))
-			crashpoint.At("adduser.listed")
+			crashpoint.At(fmt.Sprintf("adduser.listed-%d", len(made)))
 			return nil
 		})
 	}

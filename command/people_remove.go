@@ -101,7 +101,11 @@ func (r *run) leaver(ctx context.Context, driver homeserver.Driver, typed string
 			l.places = append(l.places, place)
 		}
 	}
-	if l.user.Deactivated && len(l.places) == 0 && !invited {
+	_, ours, err := r.Records.PersonOf(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	if l.user.Deactivated && len(l.places) == 0 && !invited && !ours {
 		return nil, Sorry("%s is removed already.", userID)
 	}
 	if l.account && !l.user.Deactivated {
@@ -186,7 +190,7 @@ func (r *run) removeAll(ctx context.Context, driver homeserver.Driver, list []*l
 		err := r.removeOne(ctx, driver, l, erase)
 		receipt.Items = append(receipt.Items, reply.Line{reply.Bold("%s", l.user.ID), ": ", orElse(strings.Join(l.done, ", "), "nothing")})
 		if err != nil {
-			return reply.Answer{}, &Problem{Sentence: "Removing " + l.user.ID + " came to a stop: " + sentenceOf(peopleProblem(err)) + " What is done stays done; say it again for the rest. Done:",
+			return reply.Answer{}, &Problem{Sentence: "Removing " + l.user.ID + " came to a stop: " + reasonOf(err) + " What is done stays done; say it again for the rest. Done:",
 				Detail: append(reply.Doc{receipt}, listed...), Cause: err}
 		}
 	}
@@ -215,6 +219,9 @@ func (r *run) removeOne(ctx context.Context, driver homeserver.Driver, l *leaver
 		if err := l.closeAccount(ctx, driver, erase); err != nil {
 			return err
 		}
+	}
+	if l.user.Deactivated {
+		l.did("the account was closed before")
 	}
 	crashpoint.At("removeuser.closed")
 	return errors.Join(r.Records.Vanish(ctx, l.user.ID), r.Records.ForgetGuest(ctx, l.user.ID), r.Records.ForgetPerson(ctx, l.user.ID))

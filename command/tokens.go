@@ -148,7 +148,7 @@ func newToken(ctx context.Context, r *run, uses int, valid time.Duration) (reply
 	}}
 	if err := r.talk.Confide(ctx, secret); err != nil {
 		var undo steps
-		undo.add("the token is revoked", func(ctx context.Context) error { return driver.RevokeToken(ctx, token.Token) })
+		undo.add("the token", func(ctx context.Context) error { return driver.RevokeToken(ctx, token.Token) })
 		return reply.Answer{}, undo.failed(ctx, Because(err, "The token could not be shown."), "Say it again.")
 	}
 	return reply.Answer{Undo: "tokens revoke " + handle}, nil

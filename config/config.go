@@ -31,6 +31,7 @@ type Config struct {
 	Forwards   Forwards   `yaml:"forwards"`
 	Sandbox    Sandbox    `yaml:"sandbox"`
 	OpenClaw   OpenClaw   `yaml:"openclaw"`
+	Tailscale  Tailscale  `yaml:"tailscale"`
 	Firewall   Firewall   `yaml:"firewall"`
 	Log        Log        `yaml:"log"`
 }
@@ -86,6 +87,11 @@ type OpenClaw struct {
 	Config           string `yaml:"config"`
 	Gateway          string `yaml:"gateway"`
 	GatewayTokenFile string `yaml:"gateway_token_file"`
+}
+
+// Tailscale is the tailnet that this machine may be in.
+type Tailscale struct {
+	Socket string `yaml:"socket"`
 }
 
 // Log bounds what is written to the log.
@@ -156,7 +162,7 @@ func Write(path string, c Config) error {
 // resolve makes every path absolute.
 func (c *Config) resolve(folder string) {
 	for _, path := range []*string{&c.Homeserver.RegistrationSecretFile, &c.Homeserver.AdminTokenFile, &c.Homeserver.MAS.SecretFile, &c.Bot.PasswordFile, &c.Data,
-		&c.OpenClaw.Config, &c.OpenClaw.GatewayTokenFile, &c.Sandbox.Fragment, &c.Sandbox.Dockerfile} {
+		&c.OpenClaw.Config, &c.OpenClaw.GatewayTokenFile, &c.Sandbox.Fragment, &c.Sandbox.Dockerfile, &c.Tailscale.Socket} {
 		*path = absolute(*path, folder)
 	}
 }

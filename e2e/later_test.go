@@ -19,13 +19,13 @@ func TestTheCardVanishesByItself(t *testing.T) {
 	out, err := turn.Final(ctx)
 	must(t, err)
 	readCard(t, out.Body)
-	if n := s.count(t, "SELECT count(*) FROM fraktalia_redaction WHERE due_at > ?", time.Now().Add(29*time.Minute).UnixMilli()); n != 1 {
-		t.Errorf("%d redactions are planned for half an hour from now, want 1", n)
+	if n := s.count(t, "SELECT count(*) FROM fraktalia_redaction WHERE due_at > ?", time.Now().Add(29*time.Minute).UnixMilli()); n != 2 { // the card and its picture
+		t.Errorf("%d redactions are planned for half an hour from now, want 2", n)
 	}
 	must(t, s.Process.Stop(ctx))
 	must(t, s.Exec(ctx, "UPDATE fraktalia_redaction SET due_at = ?", time.Now().Add(-time.Minute).UnixMilli()))
 	s.start(t)
-	must(t, turn.Wait(ctx, "the card's end", func(turn *client.Turn) bool { return turn.Replies()[0].Redacted }))
+	must(t, turn.Wait(ctx, "the card's end", func(turn *client.Turn) bool { return redacted(turn.Replies()) == 2 }))
 	for s.count(t, "SELECT count(*) FROM fraktalia_redaction") != 0 { // it is noted a moment after
 		if ctx.Err() != nil {
 			t.Fatal("the redaction is planned for ever")

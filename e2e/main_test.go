@@ -36,6 +36,8 @@ type world struct {
 	// recovery lets a second device of the owner take their identity.
 	recovery string
 	first    harness.Ready // what the very first start said
+	// tailscale gives Tailscale's programs, which are built meanwhile.
+	tailscale func(context.Context) (dir string, err error)
 }
 
 // shared is set up by TestMain.
@@ -52,6 +54,9 @@ func runAll(m *testing.M) int {
 	defer remove()
 	shared = &world{dir: dir, run: rand.Text()[:8]}
 	defer shared.close()
+	building, stop := context.WithCancel(context.Background())
+	defer stop()
+	shared.tailscale = meanwhile(building, harness.BuildTailscale)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	if err := shared.open(ctx); err != nil {
@@ -59,6 +64,25 @@ func runAll(m *testing.M) int {
 		return 1
 	}
 	return m.Run()
+}
+
+// meanwhile begins something now whose outcome is wanted later.
+func meanwhile(ctx context.Context, do func(context.Context) (string, error)) func(context.Context) (string, error) {
+	var dir string
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		dir, err = do(ctx)
+	}()
+	return func(ctx context.Context) (string, error) {
+		select {
+		case <-done:
+			return dir, err
+		case <-ctx.Done():
+			return "", fmt.Errorf("it is not done yet: %w", ctx.Err())
+		}
+	}
 }
 
 func (w *world) open(ctx context.Context) (err error) {

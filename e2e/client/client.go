@@ -10,6 +10,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -28,7 +29,9 @@ type Options struct {
 	Password   string
 	Dir        string // a folder of this device's own, for its keys
 	DeviceName string // what other devices of the account are shown
-	Log        zerolog.Logger
+	// Transport leads to the homeserver; nil for the usual way.
+	Transport http.RoundTripper
+	Log       zerolog.Logger
 }
 
 // Client is one logged-in device. Its methods may be called from several
@@ -62,6 +65,9 @@ func Login(ctx context.Context, o Options) (*Client, error) {
 	}
 	matrix.Log = o.Log
 	matrix.DefaultHTTPRetries = 8
+	if o.Transport != nil {
+		matrix.Client.Transport = o.Transport
+	}
 	c := &Client{
 		Record:   newRecord(),
 		matrix:   matrix,

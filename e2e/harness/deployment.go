@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -200,6 +201,16 @@ func (d *Deployment) Person(ctx context.Context, user, password string) (*client
 	d.clients++
 	return client.Login(ctx, client.Options{
 		Homeserver: d.Homeserver, User: user, Password: password, DeviceName: "e2e",
+		Dir: filepath.Join(d.dir, fmt.Sprintf("device-%d", d.clients)),
+	})
+}
+
+// PersonBy logs a new device in at another address of the homeserver, by
+// another way.
+func (d *Deployment) PersonBy(ctx context.Context, address string, transport http.RoundTripper, user, password string) (*client.Client, error) {
+	d.clients++
+	return client.Login(ctx, client.Options{
+		Homeserver: address, User: user, Password: password, DeviceName: "e2e", Transport: transport,
 		Dir: filepath.Join(d.dir, fmt.Sprintf("device-%d", d.clients)),
 	})
 }
