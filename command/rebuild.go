@@ -39,6 +39,7 @@ type building struct {
 	result    sandbox.BuildResult
 	tested    []sandbox.Answer
 	log       *os.File
+	unlogged  error // why the log could not be handed over
 }
 
 func rebuildSandbox(ctx context.Context, r *run, flags rebuildFlags) (reply.Answer, error) {
@@ -76,7 +77,11 @@ func (b *building) work(ctx context.Context) error {
 	}
 	err = b.outcome(ctx, cancelable, err)
 	stop()
-	return errors.Join(err, b.attachLog(ctx))
+	b.unlogged = b.attachLog(ctx)
+	if err != nil {
+		return errors.Join(err, b.unlogged)
+	}
+	return nil // a log that is lost is told, and takes no image away
 }
 
 // read finds out what is to be built; nothing is asked of the engine yet.

@@ -18,7 +18,10 @@ const untouched = "The image in use is as it was."
 func (b *building) failure(ctx context.Context, err error) error {
 	var failed *sandbox.BuildError
 	var smoke *sandbox.SmokeError
+	var unsent *sandbox.ContextError
 	switch {
+	case errors.As(err, &unsent):
+		return Because(err, "%s, which lies beside %s, cannot be sent to the engine: %v. %s", unsent.Path, b.own.Path, unsent.Err, untouched)
 	case errors.As(err, &failed) && failed.Line > 0:
 		return b.lineProblem(failed)
 	case errors.As(err, &failed):

@@ -1,9 +1,11 @@
 package command
 
 import (
+	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 
@@ -16,6 +18,10 @@ import (
 // program was told to stop.
 const attachLimit = 3 * time.Second
 
+// plainLog is the size up to which a log is handed over as it is. A larger one
+// is packed: servers take files up to some size only, and logs pack well.
+const plainLog = 4 << 20
+
 // attachLog hands over the whole log, however the build ended. One that says
 // nothing is not sent.
 func (b *building) attachLog(ctx context.Context) error {
@@ -25,11 +31,43 @@ func (b *building) attachLog(ctx context.Context) error {
 	if err != nil || length == 0 {
 		return err
 	}
-	if _, err := b.log.Seek(0, io.SeekStart); err != nil {
+	file := reply.File{Name: "rebuild-sandbox-" + time.Now().Format("2006-01-02-150405") + ".log", Type: "text/plain", Size: length, Body: b.log}
+	if length > plainLog {
+		packed, err := packedLog(b.log)
+		if err != nil {
+			return err
+		}
+		defer os.Remove(packed.Name())
+		defer packed.Close()
+		if file.Size, err = packed.Seek(0, io.SeekEnd); err != nil {
+			return err
+		}
+		file.Name, file.Type, file.Body = file.Name+".gz", "application/gzip", packed
+	}
+	if _, err := file.Body.(io.Seeker).Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	name := "rebuild-sandbox-" + time.Now().Format("2006-01-02-150405") + ".log"
-	return b.talk.Attach(ctx, reply.File{Name: name, Type: "text/plain", Size: length, Body: b.log})
+	return b.talk.Attach(ctx, file)
+}
+
+// packedLog writes a log into a file of its own, compressed.
+func packedLog(log *os.File) (packed *os.File, err error) {
+	if _, err := log.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	if packed, err = os.CreateTemp("", "fraktalia-build-*.log.gz"); err != nil {
+		return nil, fmt.Errorf("pack the build's log: %w", err)
+	}
+	writer := gzip.NewWriter(packed)
+	if _, err = io.Copy(writer, log); err == nil {
+		err = writer.Close()
+	}
+	if err != nil {
+		packed.Close()
+		os.Remove(packed.Name())
+		return nil, fmt.Errorf("pack the build's log: %w", err)
+	}
+	return packed, nil
 }
 
 // built tells what was made.
@@ -57,6 +95,9 @@ func (b *building) built() reply.Doc {
 	}
 	if b.limit > 0 {
 		doc = append(doc, reply.P(fmt.Sprintf("What is heavy was built with at most %s of memory.", size(b.limit))))
+	}
+	if b.unlogged != nil {
+		doc = append(doc, reply.P("Its log could not be handed over."))
 	}
 	if b.result.Replaced != "" {
 		doc = append(doc, reply.P(reply.Mono("%srollback-sandbox", prompt(b.request)), " goes back to the image before."))

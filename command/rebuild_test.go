@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -170,6 +171,76 @@ func TestVersions(t *testing.T) {
 	} {
 		if got := versionIn(text); got != want {
 			t.Errorf("%q has %q, want %q", text, got, want)
+		}
+	}
+}
+
+// cramped is an engine on a machine with so much left.
+type cramped struct {
+	Builder
+	left sandbox.Machine
+}
+
+func (c cramped) Machine(context.Context, string) (sandbox.Machine, error) { return c.left, nil }
+
+func TestPreflightRefusesWhatWouldEndBadly(t *testing.T) {
+	const gigabyte = 1 << 30
+	p := somePlan(t, docker.Selection{Profile: "chat"})
+	earlier := doneBuild(p, time.Second) // of 300 MiB
+	for name, test := range map[string]struct {
+		left    sandbox.Machine
+		anyway  bool
+		anew    bool
+		refusal string
+	}{
+		"enough":             {sandbox.Machine{Memory: gigabyte, Disk: gigabyte}, false, true, ""},
+		"little memory":      {sandbox.Machine{Memory: 300 << 20, Disk: gigabyte}, false, true, "Only 314.6MB of memory are free"},
+		"little disk":        {sandbox.Machine{Memory: gigabyte, Disk: 600 << 20}, false, true, "Only 629.1MB are free where the engine keeps its images, and this build should have 851.4MB."},
+		"containerd's store": {sandbox.Machine{Memory: gigabyte, Disk: gigabyte, Containerd: true}, false, true, "should have 1.481GB"},
+		"anyway":             {sandbox.Machine{}, true, true, ""},
+		"all cached":         {sandbox.Machine{}, false, false, ""},
+	} {
+		b := &building{run: &run{Services: Services{Builder: cramped{left: test.left}}, talk: &desk{}}, plan: somePlan(t, docker.Selection{Profile: "chat"})}
+		b.flags.anyway = test.anyway
+		b.plan.foresee([]store.Build{earlier}, "base", "buildkit", test.anew)
+		err := b.preflight(t.Context())
+		if test.refusal == "" && err != nil || test.refusal != "" && (err == nil || !strings.Contains(err.Error(), test.refusal) || !strings.HasSuffix(err.Error(), untouched)) {
+			t.Errorf("%s: %v, want %q", name, err, test.refusal)
+		}
+	}
+}
+
+// Only what is heavy is limited, and the whole build where nobody can tell what
+// in it is.
+func TestLimitIsForWhatIsHeavy(t *testing.T) {
+	for name, test := range map[string]struct {
+		fragment, own string
+		heavy         []string
+		whole, part   int64
+		builder       sandbox.Builder
+	}{
+		"nothing heavy":        {builder: sandbox.BuilderBuildKit},
+		"a package":            {heavy: []string{"texlive-base"}, part: 512 << 20, builder: sandbox.BuilderBuildKit},
+		"in a fragment":        {fragment: "RUN apt-get install texlive-base", whole: 512 << 20, part: 512 << 20, builder: sandbox.BuilderClassic},
+		"in an own Dockerfile": {own: "FROM x\nRUN apt-get install texlive-base", whole: 512 << 20, builder: sandbox.BuilderClassic},
+		"an own light one":     {own: "FROM x", builder: sandbox.BuilderBuildKit},
+	} {
+		k := &kitchen{selection: docker.Selection{Profile: "chat", Heavy: test.heavy, Fragment: test.fragment}, own: test.own}
+		b := &building{run: &run{talk: &desk{}, Services: Services{Recipe: k, Builder: cramped{left: sandbox.Machine{Memory: 1 << 30, Disk: 9 << 30}}}}}
+		b.flags.anyway = true
+		err := b.read(t.Context())
+		if err == nil {
+			err = b.write(sandbox.BuilderBuildKit)
+		}
+		if err == nil {
+			err = b.preflight(t.Context())
+		}
+		got := b.options
+		if err != nil || got.Memory != test.whole || got.HeavyMemory != test.part || got.Builder != test.builder || (got.Heavy != "") != (test.heavy != nil) {
+			t.Errorf("%s: %v, memory %d, heavy %q with %d, %s", name, err, got.Memory, got.Heavy, got.HeavyMemory, got.Builder)
+		}
+		if classic := got.Builder == sandbox.BuilderClassic; classic && strings.Contains(got.Dockerfile, "--mount") {
+			t.Errorf("%s: the classic builder gets mounts", name)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"archive/tar"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -15,9 +16,20 @@ func streamContext(o BuildOptions) io.ReadCloser {
 	return reader
 }
 
+// ContextError says which file of a build context cannot be sent.
+type ContextError struct {
+	Path string // within the context
+	Err  error
+}
+
+func (e *ContextError) Error() string { return fmt.Sprintf("build context: %s: %v", e.Path, e.Err) }
+
+func (e *ContextError) Unwrap() error { return e.Err }
+
 // writeContext writes the files owned by root and without dates: the same
 // content is the same context, whoever built the binary, and the engine's
-// cache holds. Links and devices have no place in a build context.
+// cache holds. Links are sent as links; sockets and devices have no place in a
+// build context.
 func writeContext(to io.Writer, context fs.FS, dockerfile string) error {
 	archive := tar.NewWriter(to)
 	if dockerfile != "" {
@@ -29,18 +41,37 @@ func writeContext(to io.Writer, context fs.FS, dockerfile string) error {
 		return archive.Close()
 	}
 	err := fs.WalkDir(context, ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || name == "Dockerfile" && dockerfile != "" {
-			return err
+		if err != nil {
+			return &ContextError{Path: name, Err: err}
 		}
-		if !entry.Type().IsRegular() {
-			return fmt.Errorf("%s is no regular file", name)
+		if entry.IsDir() || name == "Dockerfile" && dockerfile != "" {
+			return nil
 		}
-		return writeFile(archive, context, name, entry)
+		switch entry.Type() {
+		case 0:
+			err = writeFile(archive, context, name, entry)
+		case fs.ModeSymlink:
+			err = writeLink(archive, context, name)
+		default:
+			err = errors.New("is no file, folder or link")
+		}
+		if err != nil && !errors.Is(err, io.ErrClosedPipe) { // the engine reads no further
+			return &ContextError{Path: name, Err: err}
+		}
+		return err
 	})
 	if err != nil {
-		return fmt.Errorf("read the build context: %w", err)
+		return err
 	}
 	return archive.Close()
+}
+
+func writeLink(archive *tar.Writer, context fs.FS, name string) error {
+	target, err := fs.ReadLink(context, name)
+	if err != nil {
+		return err
+	}
+	return archive.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeSymlink, Linkname: target, Mode: 0o777})
 }
 
 func writeText(archive *tar.Writer, name, text string) error {

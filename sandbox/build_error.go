@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -30,6 +31,10 @@ func (e *BuildError) Error() string {
 func (e *Engine) refusal(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("build: %w", context.Cause(ctx))
+	}
+	var unsent *ContextError
+	if errors.As(err, &unsent) {
+		return unsent
 	}
 	if line := dockerfileLine(err.Error()); line > 0 {
 		return &BuildError{Line: line, Message: err.Error()}
