@@ -46,6 +46,9 @@ func measure(ctx context.Context, n int, profile string) error {
 		return err
 	}
 	defer remove()
+	if err := os.Chdir(b.dir); err != nil { // the shell puts logs where it stands
+		return err
+	}
 	if _, err := b.say(ctx, "packages", "profile", profile); err != nil {
 		return err
 	}
