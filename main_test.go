@@ -17,11 +17,11 @@ const module = "github.com/githabideri/fraktalia/"
 // to editors.
 var above = map[string][]string{
 	"":         {"app"},
-	"app":      {"arrival", "bot", "command", "config", "docker", "firewall", "forwarder", "homeserver", "openclaw", "relay", "reply", "sandbox", "shell", "stack", "store", "tailnet"},
+	"app":      {"arrival", "bot", "command", "config", "docker", "firewall", "forwarder", "homeserver", "openclaw", "relay", "reply", "sandbox", "shell", "stack", "store", "tailnet", "workspace"},
 	"arrival":  {"homeserver", "reply", "store"},
 	"bot":      {"command", "reply", "store"},
 	"shell":    {"command", "reply", "store"},
-	"command":  {"chart", "docker", "forwarder", "homeserver", "openclaw", "reply", "sandbox", "store"},
+	"command":  {"chart", "docker", "forwarder", "homeserver", "openclaw", "reply", "sandbox", "store", "workspace"},
 	"openclaw": {"openclaw"},
 }
 

@@ -112,6 +112,7 @@ func (d *deployment) run(ctx context.Context) error {
 	group.Go(func() error { return d.watchOpenClaw(ctx) })
 	group.Go(func() error { return server.Run(ctx) })
 	group.Go(func() error { return d.obey(ctx) })
+	group.Go(func() error { return d.mendPermissions(ctx) })
 	group.Go(func() error { return d.arrivals().Run(ctx) })
 	group.Go(func() error { return d.offerHTTPS(ctx) })
 	if err := group.Wait(); !errors.Is(err, context.Canceled) {

@@ -192,12 +192,12 @@ func (a *agents) RemoveSandboxes(ctx context.Context, agent string) (removed int
 // agent's own files is kept.
 func (a *agents) Purge(agent openclaw.Agent, rest []openclaw.Agent) (string, error) {
 	home := filepath.Dir(a.path)
-	if !filepath.IsAbs(workspace(agent, home)) {
-		return "", &command.WorkspaceKept{Reason: workspace(agent, home) + " is no absolute path, so I do not know where it is"}
+	if !filepath.IsAbs(workspaceOf(agent, home)) {
+		return "", &command.WorkspaceKept{Reason: workspaceOf(agent, home) + " is no absolute path, so I do not know where it is"}
 	}
-	path, err := filepath.EvalSymlinks(workspace(agent, home))
+	path, err := filepath.EvalSymlinks(workspaceOf(agent, home))
 	if errors.Is(err, os.ErrNotExist) {
-		return "", &command.WorkspaceKept{Reason: "there is none at " + workspace(agent, home)}
+		return "", &command.WorkspaceKept{Reason: "there is none at " + workspaceOf(agent, home)}
 	}
 	if err != nil {
 		return "", fmt.Errorf("find the workspace of %s: %w", agent.ID, err)
@@ -221,22 +221,22 @@ func (a *agents) held(rest []openclaw.Agent) []string {
 		held = append(held, user)
 	}
 	for _, other := range rest {
-		held = append(held, workspace(other, home))
+		held = append(held, workspaceOf(other, home))
 	}
 	if settings, err := a.Load(); err == nil {
 		everybody := json5.Path{json5.Key("agents"), json5.Key("defaults")}
 		if node, err := settings.Get(everybody); err == nil {
 			if shared := (openclaw.Agent{Value: node.Value()}); shared.Text("workspace") != "" {
-				held = append(held, workspace(shared, home))
+				held = append(held, workspaceOf(shared, home))
 			}
 		}
 	}
 	return held
 }
 
-// workspace is where an agent's files are: where its entry says, else where
+// workspaceOf is where an agent's files are: where its entry says, else where
 // OpenClaw puts them by default.
-func workspace(agent openclaw.Agent, home string) string {
+func workspaceOf(agent openclaw.Agent, home string) string {
 	path := agent.Text("workspace")
 	switch {
 	case path == "":

@@ -130,13 +130,13 @@ func (r recipe) workspace() string {
 	}
 	if node, err := settings.Get(json5.Path{json5.Key("agents"), json5.Key("defaults")}); err == nil {
 		if shared := (openclaw.Agent{Value: node.Value()}); shared.Text("workspace") != "" {
-			return workspace(shared, home)
+			return workspaceOf(shared, home)
 		}
 	}
 	if agents, err := settings.Agents(); err == nil {
 		for _, agent := range agents {
-			if _, _, ok := ownerOf(workspace(agent, home)); ok {
-				return workspace(agent, home)
+			if _, _, ok := ownerOf(workspaceOf(agent, home)); ok {
+				return workspaceOf(agent, home)
 			}
 		}
 	}

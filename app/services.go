@@ -26,6 +26,8 @@ func (d *deployment) services() command.Services {
 
 		Containers: containers{d.engine, d.watcher},
 
+		Permissions: d.permissions(),
+
 		Settings: command.Settings{
 			Version:      d.version,
 			FirstPort:    d.config.Forwards.Range.First,

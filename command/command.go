@@ -90,6 +90,8 @@ type Services struct {
 
 	// Containers are the agents' containers, and their images.
 	Containers Containers
+	// Permissions are those of files in the agents' workspaces.
+	Permissions Permissions
 }
 
 // Settings are values of the configuration that commands need.

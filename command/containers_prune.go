@@ -33,6 +33,11 @@ func (r *run) pruneCommand() *cobra.Command {
 }
 
 func prune(ctx context.Context, r *run, yes bool) (reply.Answer, error) {
+	// What a build has made so far has no name yet, and looks like an old image.
+	if !r.shared.building.TryLock() {
+		return reply.Answer{}, Sorry("The sandbox image is being built; wait for it, or stop it with the ❌ under it.")
+	}
+	defer r.shared.building.Unlock()
 	old, err := r.Containers.OldImages(ctx, imageKind)
 	if err != nil {
 		return reply.Answer{}, r.containerProblem(err)

@@ -144,7 +144,7 @@ func (r *run) tree() *cobra.Command {
 	root.PersistentFlags().Bool("json", false, "answer with JSON, where there is a table")
 	root.PersistentFlags().Lookup("json").Hidden = true
 	root.AddCommand(r.helpCommand(root))
-	for _, family := range [][]*cobra.Command{r.forwardFamily(), r.sandboxFamily(), r.containersFamily(), r.agentsFamily(), r.peopleFamily(), r.roomsFamily(), r.deploymentFamily()} {
+	for _, family := range [][]*cobra.Command{r.forwardFamily(), r.sandboxFamily(), r.containersFamily(), r.permissionsFamily(), r.agentsFamily(), r.peopleFamily(), r.roomsFamily(), r.deploymentFamily()} {
 		root.AddCommand(family...)
 	}
 	r.finish(root)

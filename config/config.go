@@ -80,6 +80,8 @@ type Sandbox struct {
 	Fragment   string `yaml:"fragment"`
 	Dockerfile string `yaml:"dockerfile"`
 	Docker     string `yaml:"docker"`
+
+	FixPermissions Schedule `yaml:"fix_permissions"`
 }
 
 // OpenClaw is where OpenClaw keeps its configuration and listens.

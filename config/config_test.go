@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -48,11 +49,11 @@ func TestExampleAgreesWithDefaults(t *testing.T) {
 }
 
 func TestAllMistakesAtOnce(t *testing.T) {
-	_, err := parse([]byte("homserver: {}\nbot: {user_id: fraktalia, name: x}\nforwards: {range: 99-9}\nowners: [\"@a\"]\n"), "f.yaml", "/x")
+	_, err := parse([]byte("homserver: {}\nbot: {user_id: fraktalia, name: x}\nforwards: {range: 99-9}\nsandbox: {fix_permissions: every 5}\nowners: [\"@a\"]\n"), "f.yaml", "/x")
 	if err == nil {
 		t.Fatal("accepted")
 	}
-	for _, want := range []string{`no key "homserver"`, `no key "name"`, `"99-9" is no range of ports`, `"fraktalia" is no account id`,
+	for _, want := range []string{`no key "homserver"`, `no key "name"`, `"99-9" is no range of ports`, `"every 5" is no schedule`, `"fraktalia" is no account id`,
 		`owners: "@a" is no account id`, "homeserver.address", "homeserver.server_name"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("no word of %q in:\n%v", want, err)
@@ -83,5 +84,19 @@ func TestWrittenFileKeepsExplanationsAndLoads(t *testing.T) {
 	}
 	if err := Write(path, c); err == nil {
 		t.Error("an existing file was overwritten")
+	}
+}
+
+func TestSchedule(t *testing.T) {
+	for text, want := range map[string]time.Duration{"every 5m": 5 * time.Minute, "every 1h": time.Hour, "\"\"": 0} {
+		c, err := parse([]byte(strings.Replace(Example, `fix_permissions: ""`, "fix_permissions: "+text, 1)), "x", "/x")
+		if err != nil || c.Sandbox.FixPermissions.Every() != want {
+			t.Errorf("%s is %s, %v", text, c.Sandbox.FixPermissions.Every(), err)
+		}
+	}
+	for _, text := range []string{"5m", "every 1s", "every", "every -5m"} {
+		if _, err := parse([]byte(strings.Replace(Example, `fix_permissions: ""`, "fix_permissions: "+text, 1)), "x", "/x"); err == nil {
+			t.Errorf("%q was taken", text)
+		}
 	}
 }

@@ -1,0 +1,34 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Schedule is how often something is done by itself: "" is never, "every 5m"
+// each five minutes.
+type Schedule string
+
+// leastEvery is the shortest time between two runs.
+const leastEvery = time.Minute
+
+// Every is the time between two runs; 0 is never.
+func (s Schedule) Every() time.Duration {
+	every, err := time.ParseDuration(strings.TrimSpace(strings.TrimPrefix(string(s), "every ")))
+	if err != nil {
+		return 0
+	}
+	return every
+}
+
+// UnmarshalYAML reads "every 5m", or nothing.
+func (s *Schedule) UnmarshalYAML(node *yaml.Node) error {
+	*s = Schedule(node.Value)
+	if node.Value != "" && (!strings.HasPrefix(node.Value, "every ") || s.Every() < leastEvery) {
+		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: %q is no schedule such as \"every 5m\" (once a minute at most)", node.Line, node.Value)}}
+	}
+	return nil
+}
