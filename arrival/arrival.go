@@ -19,6 +19,9 @@ import (
 const (
 	// look is the time between two looks at who has come.
 	look = 2 * time.Second
+	// seldom is after how many looks a token is asked about again that nobody has
+	// used at first: it may be good for months.
+	seldom = 30
 	// asked is how many accounts the homeserver is asked about at one look.
 	asked = 10
 	// patience is how long somebody is waited for.
@@ -62,7 +65,8 @@ type Options struct {
 // Watch follows everybody who is on their way.
 type Watch struct {
 	Options
-	next string // who is asked about first at the next look
+	next  string // who is asked about first at the next look
+	looks int
 }
 
 // New makes a Watch that does not look yet.
@@ -116,10 +120,12 @@ func (w *Watch) look(ctx context.Context) error {
 // questions picks those about whom the homeserver is asked this time, in turn:
 // who has not been seen, and has a card or a token that is still good.
 func (w *Watch) questions(guests []store.Guest) map[string]bool {
+	w.looks++
 	var open []string
 	first := 0
 	for _, g := range guests {
-		if g.ShownAt.IsZero() || !g.SeenAt.IsZero() || time.Since(g.ShownAt) > w.Lifetime && time.Now().After(g.TokenUntil) {
+		gone := time.Since(g.ShownAt) > w.Lifetime
+		if g.ShownAt.IsZero() || !g.SeenAt.IsZero() || gone && (time.Now().After(g.TokenUntil) || w.looks%seldom != 0) {
 			continue
 		}
 		if g.UserID == w.next {

@@ -135,7 +135,7 @@ func (j *joining) register(ctx context.Context, f friend, c card, found known) e
 // notMade words that the account was not made. Where the homeserver did not
 // answer it may be there all the same: then it stays written down as begun.
 func (j *joining) notMade(ctx context.Context, userID string, found known, err error) error {
-	if isAway(err) {
+	if isAway(err) || ctx.Err() != nil {
 		return Because(err, "The homeserver did not answer while I made the account %s, so I cannot tell whether it is there. Nobody has its password. Say it again when the homeserver is back: I go on from there.", userID)
 	}
 	if !found.guest {

@@ -51,6 +51,9 @@ func notForUs(err error) bool {
 	return errors.As(err, &none) || errors.As(err, &noAdmin) || errors.As(err, &refused)
 }
 
+// cannot says that this kind of homeserver has no way.
+func cannot(err error) bool { return errors.As(err, new(homeserver.ErrUnsupported)) }
+
 func nameProblem(e homeserver.ErrInvalidName, server string) string {
 	hint := "Use small letters, digits and . _ = - / +, for example alice."
 	if e.Suggested != "" {

@@ -90,8 +90,11 @@ func (r *run) leaver(ctx context.Context, driver homeserver.Driver, typed string
 	}
 	l := &leaver{guest: guest, account: true}
 	l.user, err = r.person(ctx, driver, userID)
-	if errors.As(err, new(homeserver.ErrNotFound)) && invited {
+	switch {
+	case errors.As(err, new(homeserver.ErrNotFound)) && invited:
 		l.account, l.user, err = false, homeserver.User{ID: userID}, nil
+	case cannot(err): // this server cannot look one up, and may close it all the same
+		l.user, err = homeserver.User{ID: userID}, nil
 	}
 	if err != nil {
 		return nil, err
@@ -149,7 +152,7 @@ func (l *leaver) facts() reply.Line {
 	var facts []string
 	switch {
 	case !l.account:
-		facts = append(facts, "no account yet, a token")
+		facts = append(facts, "no account yet")
 	case l.user.Deactivated:
 		facts = append(facts, "the account is closed")
 	default:
@@ -258,12 +261,12 @@ func (l *leaver) closeAccount(ctx context.Context, driver homeserver.Driver, era
 		return err
 	}
 	err := driver.Deactivate(ctx, l.user.ID, erase)
-	var cannot homeserver.ErrUnsupported
-	if errors.As(err, &cannot) {
+	var none homeserver.ErrUnsupported
+	if errors.As(err, &none) {
 		if err := driver.ResetPassword(ctx, l.user.ID, homeserver.NewPassword()); err != nil {
 			return err
 		}
-		l.did(cannot.Error() + ", so it has a password now that nobody knows")
+		l.did(none.Error() + ", so it has a password now that nobody knows")
 		return nil
 	}
 	if err != nil {

@@ -64,7 +64,10 @@ func (r *run) subject(ctx context.Context, typed, verb string) (homeserver.Drive
 		return nil, homeserver.User{}, peopleProblem(err)
 	}
 	user, err := r.person(ctx, driver, userID)
-	if err == nil && user.Deactivated {
+	switch {
+	case cannot(err): // this server cannot look one up, and may do the rest all the same
+		return driver, homeserver.User{ID: userID, Locked: verb == "unlock"}, nil
+	case err == nil && user.Deactivated:
 		err = Sorry("%s is removed, for ever.", userID)
 	}
 	return driver, user, err

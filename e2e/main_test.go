@@ -131,6 +131,10 @@ func (w *world) deploy(ctx context.Context, binary, name string) (*harness.Deplo
 	if err := d.Process.Stop(ctx); err != nil {
 		return nil, first, err
 	}
+	// Whatever tailnet this machine is in is none of the tests'.
+	if err := d.SetConfig(`socket: ""`, `socket: "no-tailscaled"`); err != nil {
+		return nil, first, err
+	}
 	if err := d.SetConfig("openclaw-sandbox:bookworm-slim", w.image()); err != nil {
 		return nil, first, err
 	}

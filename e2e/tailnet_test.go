@@ -22,7 +22,7 @@ func TestFriendInTheTailnet(t *testing.T) {
 	must(t, err)
 	t.Cleanup(func() { must(t, net.Stop()) })
 	s := newSolo(t, "tailnet")
-	must(t, s.SetConfig(`socket: ""`, `socket: "`+net.Socket("node1")+`"`))
+	must(t, s.SetConfig(`socket: "no-tailscaled"`, `socket: "`+net.Socket("node1")+`"`))
 	s.start(t)
 	ctx := within(t)
 
