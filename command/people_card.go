@@ -82,8 +82,8 @@ func (c card) Picture() (template.URL, error) {
 	return template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(png)), err
 }
 
-// confidence is the card as a room shows it.
-func (c card) confidence(lifetime time.Duration) (Confidence, error) {
+// confidence is the card as it is shown.
+func (r *run) confidence(c card) (Confidence, error) {
 	png, width, err := c.picture()
 	if err != nil {
 		return Confidence{}, err
@@ -93,12 +93,19 @@ func (c card) confidence(lifetime time.Duration) (Confidence, error) {
 		Doc: reply.Doc{
 			reply.Lines{Items: c.Lines()},
 			reply.P(c.Advice()),
-			reply.P(fmt.Sprintf("Pass this on; it vanishes from here in %d minutes, when %s has logged in, or when you react to it.",
-				int(lifetime.Minutes()), localpart(c.User))),
+			reply.P("Pass this on; ", r.ending("when "+localpart(c.User)+" has logged in, ")),
 		},
-		Lifetime: lifetime,
+		Lifetime: r.Settings.CardLifetime,
 		Subject:  c.User,
 	}, nil
+}
+
+// ending says when a secret vanishes; sooner is what else ends it.
+func (r *run) ending(sooner string) string {
+	if r.request.Shell {
+		return "a terminal cannot forget, so clear it afterwards."
+	}
+	return fmt.Sprintf("it vanishes from here in %d minutes, %sor when you react to it.", int(r.Settings.CardLifetime.Minutes()), sooner)
 }
 
 // cardsPage is a page to be printed or looked at, a card below another.

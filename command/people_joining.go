@@ -47,7 +47,7 @@ func (j *joining) one(ctx context.Context, f friend) (reply.Answer, error) {
 	if err != nil {
 		return reply.Answer{}, undo.failed(ctx, err, j.resumable(made.User))
 	}
-	secret, err := made.confidence(j.Settings.CardLifetime)
+	secret, err := j.confidence(made)
 	if err == nil {
 		err = j.talk.Confide(ctx, secret)
 	}

@@ -202,8 +202,7 @@ func (j *joining) handOut(ctx context.Context, made []card) (reply.Doc, error) {
 		return nil, err
 	}
 	if err := j.talk.Confide(ctx, Confidence{Files: []reply.File{file}, Lifetime: j.Settings.CardLifetime, Subject: j.request.Ref,
-		Doc: reply.Say(fmt.Sprintf("The cards of %d friends are in the file above: open it, print it, or send each their own. It vanishes from here in %d minutes, or when you react to this.",
-			len(made), int(j.Settings.CardLifetime.Minutes()))),
+		Doc: reply.Say(fmt.Sprintf("The cards of %d friends are in the file: open it, print it, or send each their own; ", len(made)), j.ending("when all have logged in, ")),
 	}); err != nil {
 		return nil, Because(err, "The accounts are made, but their cards could not be shown, so nobody has the passwords. Paste the same list again: everybody in it gets a new one.")
 	}

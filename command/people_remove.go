@@ -255,9 +255,9 @@ func (l *leaver) revoke(ctx context.Context, driver homeserver.Driver) error {
 // closeAccount ends the sessions and closes the account; where the server
 // cannot close one, it is left with a password that nobody knows.
 func (l *leaver) closeAccount(ctx context.Context, driver homeserver.Driver, erase bool) error {
-	if _, err := driver.LogoutUser(ctx, l.user.ID); err == nil {
+	if _, err := driver.LogoutUser(ctx, l.user.ID); err == nil && l.devices > 0 {
 		l.did(fmt.Sprintf("%d %s ended", l.devices, plural(l.devices, "session", "sessions")))
-	} else if !notForUs(err) {
+	} else if err != nil && !notForUs(err) {
 		return err
 	}
 	err := driver.Deactivate(ctx, l.user.ID, erase)

@@ -138,7 +138,7 @@ func newPassword(ctx context.Context, r *run, driver homeserver.Driver, user hom
 		return reply.Answer{}, err
 	}
 	made := card{Address: r.Settings.Address(ctx), User: user.ID, Password: homeserver.NewPassword()}
-	secret, err := made.confidence(r.Settings.CardLifetime)
+	secret, err := r.confidence(made)
 	if err != nil {
 		return reply.Answer{}, err
 	}
@@ -152,7 +152,7 @@ func newPassword(ctx context.Context, r *run, driver homeserver.Driver, user hom
 	defer cancel()
 	guest, _, err := r.Records.GuestOf(ctx, user.ID)
 	if err == nil {
-		guest = store.Guest{UserID: user.ID, Party: r.request.Ref, AddedBy: r.request.Sender, BegunAt: time.Now(), ShownAt: time.Now(), Rooms: guest.Rooms}
+		guest = store.Guest{UserID: user.ID, Party: r.request.Ref, AddedBy: guest.AddedBy, BegunAt: time.Now(), ShownAt: time.Now(), Rooms: guest.Rooms}
 		err = errors.Join(r.Records.Vanish(ctx, user.ID), r.Records.SaveGuest(ctx, guest))
 	}
 	if shown := r.talk.Confide(ctx, secret); shown != nil {

@@ -143,8 +143,7 @@ func newToken(ctx context.Context, r *run, uses int, valid time.Duration) (reply
 	defer cancel()
 	secret := Confidence{Lifetime: r.Settings.CardLifetime, Subject: "token:" + handle, Doc: reply.Doc{
 		reply.Lines{Items: []reply.Line{{"Address: ", r.Settings.Address(ctx)}, {"Token: ", token.Token.Reveal()}}},
-		reply.P(fmt.Sprintf("Good for %d %s until %s. Pass it on; it vanishes from here in %d minutes, or when you react to it.", uses, plural(uses, "account", "accounts"),
-			untilText(until), int(r.Settings.CardLifetime.Minutes()))),
+		reply.P(fmt.Sprintf("Good for %d %s until %s. Pass it on; ", uses, plural(uses, "account", "accounts"), untilText(until)), r.ending("")),
 	}}
 	if err := r.talk.Confide(ctx, secret); err != nil {
 		var undo steps

@@ -85,7 +85,10 @@ func (r *run) users(ctx context.Context) (rows []userRow, complete bool, err err
 	}
 	addedBy, onWay := map[string]string{}, map[string]store.Guest{}
 	for _, g := range guests {
-		onWay[g.UserID], addedBy[g.UserID] = g, g.AddedBy
+		onWay[g.UserID] = g
+		if g.AddedBy != "" {
+			addedBy[g.UserID] = g.AddedBy
+		}
 	}
 	for _, p := range people {
 		addedBy[p.UserID] = p.AddedBy
