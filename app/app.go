@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -46,6 +47,7 @@ type deployment struct {
 	relays   *relays
 	watcher  *sandbox.Watcher
 	server   *server
+	running  atomic.Pointer[sandbox.Snapshot] // the newest of the watcher
 	agents   *agents
 	offers   chan openclaw.Event // what the roster's guard has to tell
 	commands *command.Commands
@@ -53,6 +55,8 @@ type deployment struct {
 	interrupted []store.Build
 	// addresses is where friends reach this machine.
 	addresses *addresses
+	leases    *command.Leases
+	watch     *command.Watch
 	// ready is called once the bot is in its rooms.
 	ready func(*deployment)
 }
@@ -90,6 +94,8 @@ func open(ctx context.Context, c config.Config, log *logrus.Entry, version strin
 	d.server = newServer(c, d.bot, log.WithField("part", "homeserver"))
 	d.agents = newAgents(c, d.engine, d.bot, d.rosterEvent, log.WithField("part", "openclaw"))
 	d.commands = command.New(d.services())
+	d.leases = d.commands.Leases(d.bot, log.WithField("part", "leases"))
+	d.watch = d.commands.Watch(d.bot, log.WithField("part", "forwards"))
 	return d, nil
 }
 
@@ -107,7 +113,12 @@ func (d *deployment) run(ctx context.Context) error {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
+	if _, err := d.leases.Tick(ctx); err != nil { // before the bot can hear a click
+		return err
+	}
 	group.Go(func() error { return d.ports.Run(ctx) })
+	group.Go(func() error { return d.leases.Run(ctx) })
+	group.Go(func() error { return d.watch.Run(ctx) })
 	group.Go(func() error { return d.watcher.Run(ctx) })
 	group.Go(func() error { return d.watchOpenClaw(ctx) })
 	group.Go(func() error { return server.Run(ctx) })
@@ -150,48 +161,6 @@ func (d *deployment) liftRateLimit(ctx context.Context) {
 	if err != nil {
 		d.log.WithError(err).Info("the homeserver's rate limit stays in force for the bot")
 	}
-}
-
-func (d *deployment) restoreForwards(ctx context.Context) error {
-	saved, err := d.store.Forwards(ctx)
-	if err != nil {
-		return err
-	}
-	bind, err := forwarder.ParseBind(d.config.Forwards.Listen)
-	if err != nil {
-		return err
-	}
-	var specs []forwarder.Spec
-	for _, f := range saved {
-		if d.outside(f.Port) {
-			d.log.Warnf("port %d is not opened again: forwards.range is %d-%d now; unforward %[1]d forgets it",
-				f.Port, d.config.Forwards.Range.First, d.config.Forwards.Range.Last)
-			continue
-		}
-		specs = append(specs, forwarder.Spec{Port: f.Port, To: f.Target, Agent: f.Agent, Bind: bind})
-	}
-	return d.ports.Restore(specs)
-}
-
-// outside says that a port was forwarded under a wider range than today's.
-func (d *deployment) outside(port int) bool {
-	return port < d.config.Forwards.Range.First || port > d.config.Forwards.Range.Last
-}
-
-// sandboxes tells the forwarder what runs.
-func (d *deployment) sandboxes(now sandbox.Snapshot) {
-	if !now.Known {
-		d.ports.SetUnknown(now.Err)
-		return
-	}
-	var running []forwarder.Sandbox
-	for _, c := range now.Containers {
-		if c.Running() {
-			running = append(running, forwarder.Sandbox{ID: c.ID, Name: c.Name, Agent: c.Agent, Addrs: c.Addrs, Started: c.Started})
-		}
-	}
-	d.relays.keep("", running)
-	d.ports.SetSandboxes(running)
 }
 
 func holder(key forwarder.Key) string {

@@ -89,7 +89,7 @@ func (d *deployment) forwardsHealth(ctx context.Context) command.Finding {
 		return notWell("see database", "what is to be open cannot be read")
 	}
 	list := d.ports.List()
-	left := slices.IndexFunc(saved, func(f store.Forward) bool { return d.outside(f.Port) })
+	left := slices.IndexFunc(saved, func(f store.Forward) bool { return d.beyondRange(f.Port) })
 	counts := map[forwarder.State]int{}
 	for _, status := range list {
 		counts[status.State]++

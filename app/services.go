@@ -4,14 +4,13 @@ import (
 	"context"
 
 	"github.com/githabideri/fraktalia/command"
-	"github.com/githabideri/fraktalia/forwarder"
 	"github.com/githabideri/fraktalia/sandbox"
 )
 
 // services gives the commands what they act on.
 func (d *deployment) services() command.Services {
 	return command.Services{
-		Forwards: ports{d.ports, d.config.Forwards.Listen},
+		Forwards: d.forwards(),
 		Builder:  d.engine,
 		Recipe:   newRecipe(d.config),
 		Agents:   d.agents,
@@ -48,17 +47,4 @@ func (d *deployment) services() command.Services {
 type containers struct {
 	*sandbox.Engine
 	*sandbox.Watcher
-}
-
-// ports opens every forward on the addresses that the configuration names.
-type ports struct {
-	*forwarder.Forwarder
-	listen string
-}
-
-func (p ports) Open(spec forwarder.Spec) (err error) {
-	if spec.Bind, err = forwarder.ParseBind(p.listen); err != nil {
-		return err
-	}
-	return p.Forwarder.Open(spec)
 }

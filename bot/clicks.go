@@ -34,9 +34,10 @@ func (c *clicks) give(target id.EventID, key string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	found, ok := c.waiting[target]
-	if ok && slices.Contains(found.keys, key) {
+	at := slices.IndexFunc(found.keys, func(wanted string) bool { return bare(wanted) == bare(key) })
+	if ok && at >= 0 {
 		delete(c.waiting, target)
-		found.to <- key
+		found.to <- found.keys[at]
 	}
 	return ok
 }

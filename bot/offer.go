@@ -18,12 +18,8 @@ const offerLimit = 24 * time.Hour
 // ✅ under it, and waits until an owner clicks it (yes) or the offer is over.
 // It waits for a bot that is not in its rooms yet.
 func (b *Bot) Offer(ctx context.Context, doc reply.Doc) (yes bool, err error) {
-	for !b.ready.Load() {
-		select {
-		case <-ctx.Done():
-			return false, ctx.Err()
-		case <-time.After(readyPause):
-		}
+	if err := b.awaitReady(ctx); err != nil {
+		return false, err
 	}
 	sent, err := b.send(ctx, b.places.admin(), message(doc, event.MsgText), "")
 	if err != nil {

@@ -33,6 +33,8 @@ type talk struct {
 	row  store.Command
 	room id.RoomID
 	evt  id.EventID
+	// letOthersRun lets the next command of the lane begin.
+	letOthersRun func()
 
 	mu      sync.Mutex
 	latest  reply.Doc
@@ -46,7 +48,7 @@ type talk struct {
 }
 
 func newTalk(ctx context.Context, b *Bot, row store.Command) *talk {
-	return &talk{bot: b, ctx: ctx, row: row, room: id.RoomID(row.RoomID), evt: id.EventID(row.EventID), changed: make(chan struct{}, 1)}
+	return &talk{bot: b, ctx: ctx, row: row, room: id.RoomID(row.RoomID), evt: id.EventID(row.EventID), letOthersRun: alone, changed: make(chan struct{}, 1)}
 }
 
 // Update implements command.Conversation: what is newest is shown, at most
@@ -141,41 +143,6 @@ func (t *talk) end(ctx context.Context, doc reply.Doc) error {
 		}
 	}
 	return t.put(ctx, doc)
-}
-
-// Ask implements command.Conversation: a message of its own with ✅ and ❌
-// under it, and an owner's click on either.
-func (t *talk) Ask(ctx context.Context, question reply.Doc) (bool, error) {
-	sent, err := t.bot.reply(ctx, t.room, t.evt, question, t.part("question"))
-	if err != nil {
-		return false, err
-	}
-	clicked := make(chan string, 1)
-	t.bot.clicks.await(sent, clicked, doneMark, failedMark)
-	defer t.bot.clicks.forget(sent)
-	for _, key := range []string{doneMark, failedMark} {
-		if err := t.bot.mark(ctx, t.room, sent, key); err != nil {
-			return false, err
-		}
-	}
-	select {
-	case key := <-clicked:
-		t.bot.work.after(func(ctx context.Context) { t.bot.unmark(ctx, t.room, sent, otherMark(key)) })
-		return key == doneMark, nil
-	case <-time.After(askLimit):
-		return false, nil
-	case <-ctx.Done():
-		return false, ctx.Err()
-	}
-}
-
-// otherMark is the answer that was not given: it is taken away, so that the
-// question shows what was said.
-func otherMark(key string) string {
-	if key == doneMark {
-		return failedMark
-	}
-	return doneMark
 }
 
 // Cancelable implements command.Conversation: an ❌ under the answer, for as

@@ -119,7 +119,7 @@ func (w *worker) queue(row store.Command) {
 		return
 	}
 	if lane == "" {
-		w.after(func(ctx context.Context) { w.perform(ctx, row, false) })
+		w.after(func(ctx context.Context) { w.perform(ctx, row, false, alone) })
 		return
 	}
 	w.mu.Lock()
@@ -131,7 +131,11 @@ func (w *worker) queue(row store.Command) {
 	}
 }
 
-// drain runs a lane until it is empty. The row that runs stays at its head.
+// alone is for a command that nobody waits for.
+func alone() {}
+
+// drain runs a lane until it is empty. The row that runs stays at its head,
+// until it has ended or waits for a person: then the next one is begun.
 func (w *worker) drain(ctx context.Context, lane string) {
 	for {
 		w.mu.Lock()
@@ -141,7 +145,13 @@ func (w *worker) drain(ctx context.Context, lane string) {
 		}
 		row := w.lanes[lane][0]
 		w.mu.Unlock()
-		w.perform(ctx, row, false)
+		next := make(chan struct{})
+		letOthersRun := sync.OnceFunc(func() { close(next) })
+		w.tasks.Go(func() {
+			defer letOthersRun()
+			w.perform(ctx, row, false, letOthersRun)
+		})
+		<-next
 		w.mu.Lock()
 		w.lanes[lane] = w.lanes[lane][1:]
 		w.mu.Unlock()
@@ -150,13 +160,13 @@ func (w *worker) drain(ctx context.Context, lane string) {
 
 func (w *worker) atOnce(ctx context.Context, row store.Command) {
 	if time.Since(row.SentAt) > oldAfter { // it may wait for an answer: not in one of the few places
-		w.perform(ctx, row, true)
+		w.perform(ctx, row, true, alone)
 		return
 	}
 	select {
 	case w.quick <- struct{}{}:
 		defer func() { <-w.quick }()
-		w.perform(ctx, row, true)
+		w.perform(ctx, row, true, alone)
 	case <-ctx.Done():
 	}
 }
@@ -164,7 +174,7 @@ func (w *worker) atOnce(ctx context.Context, row store.Command) {
 // perform runs one row, exactly once. The mark 👀 must be on the server before
 // anything is changed: it is what tells a restored database that the command
 // has run. What only reads is answered first, and marked after.
-func (w *worker) perform(ctx context.Context, row store.Command, quick bool) {
+func (w *worker) perform(ctx context.Context, row store.Command, quick bool, letOthersRun func()) {
 	longer, cancel := command.Outlast(ctx, stopLimit)
 	defer cancel()
 	talk := newTalk(longer, w.bot, row)
@@ -183,6 +193,7 @@ func (w *worker) perform(ctx context.Context, row store.Command, quick bool) {
 		}
 		crashpoint.At("journal.seen")
 	}
+	talk.letOthersRun = letOthersRun // from here on: old commands are asked about one after another
 	began, err := w.bot.Store.BeginCommand(ctx, row.ID)
 	if err != nil || !began {
 		w.bot.logRow(row).WithError(err).Warn("not begun")

@@ -48,6 +48,10 @@ type Conversation interface {
 	// Ask puts a question to which an owner says yes or no; false also when
 	// nobody answered in time.
 	Ask(ctx context.Context, question reply.Doc) (bool, error)
+	// Choose puts a question with several answers, mostChoices at most, and
+	// returns the number of the one that an owner picks, from 0; -1 when nobody
+	// answered in time.
+	Choose(ctx context.Context, question reply.Doc, answers []reply.Line) (int, error)
 	// Cancelable offers the person a way to stop what runs; the context it
 	// returns ends when they take it.
 	Cancelable(ctx context.Context) (context.Context, context.CancelFunc)
@@ -111,6 +115,8 @@ type Settings struct {
 	// Hosts are names of this machine by which people reach forwarded ports,
 	// beside its addresses; may be none.
 	Hosts func(context.Context) []string
+	// Now is the time; nil is the clock's.
+	Now func() time.Time
 	// CardLifetime is how long a joining card stays in a room.
 	CardLifetime time.Duration
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/githabideri/fraktalia/forwarder"
+	"github.com/githabideri/fraktalia/procnet"
 	"github.com/githabideri/fraktalia/reply"
 	"github.com/githabideri/fraktalia/store"
 )
@@ -21,7 +23,9 @@ type desk struct {
 	updates  chan reply.Doc // may be nil
 	confided []Confidence
 	yes      bool
-	asked    func() // what happens while a question is open; may be nil
+	choice   int
+	asked    func()    // what happens while a question is open; may be nil
+	question reply.Doc // the last one
 }
 
 func (d *desk) Update(doc reply.Doc) {
@@ -30,11 +34,19 @@ func (d *desk) Update(doc reply.Doc) {
 	}
 }
 func (d *desk) Attach(context.Context, reply.File) error { return nil }
-func (d *desk) Ask(context.Context, reply.Doc) (bool, error) {
+func (d *desk) Ask(_ context.Context, question reply.Doc) (bool, error) {
+	d.question = question
 	if d.asked != nil {
 		d.asked()
 	}
 	return d.yes, nil
+}
+func (d *desk) Choose(_ context.Context, question reply.Doc, answers []reply.Line) (int, error) {
+	d.question = append(slices.Clone(question), reply.Lines{Items: answers})
+	if d.asked != nil {
+		d.asked()
+	}
+	return d.choice, nil
 }
 func (d *desk) Cancelable(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithCancel(ctx)
@@ -47,14 +59,37 @@ func (d *desk) Confide(ctx context.Context, secret Confidence) error {
 // gateForwards lets a test hold ports as another program would.
 type gateForwards struct {
 	*forwarder.Forwarder
-	held map[int]string
+	held   map[int]string
+	inside map[string][]procnet.Listener // by container
+	told   map[int]bool
 }
+
+func (g gateForwards) Addresses(bind forwarder.Bind) (all, beyond []netip.Addr, err error) {
+	return forwarder.Addresses(bind)
+}
+func (g gateForwards) Listeners(_ context.Context, s forwarder.Sandbox) ([]procnet.Listener, error) {
+	list, ok := g.inside[s.ID]
+	if !ok {
+		return nil, errors.New("not to be seen")
+	}
+	return list, nil
+}
+func (g gateForwards) Listening(s forwarder.Sandbox) (addrs []netip.AddrPort, seen bool) {
+	list, seen := g.inside[s.ID]
+	for _, l := range list {
+		addrs = append(addrs, l.Addr)
+	}
+	return addrs, seen
+}
+func (g gateForwards) Told(port int, answers bool) { g.told[port] = answers }
 
 func (g gateForwards) Open(spec forwarder.Spec) error {
 	if holder, ok := g.held[spec.Port]; ok {
 		return &forwarder.InUseError{Addr: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(spec.Port)), Holder: holder}
 	}
-	spec.Bind = forwarder.Loopback
+	if spec.Bind == 0 {
+		spec.Bind = forwarder.Loopback
+	}
 	return g.Forwarder.Open(spec)
 }
 
@@ -74,7 +109,7 @@ func newBench(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { records.Close() })
-	b := &bench{records: records, desk: &desk{yes: true}, forwards: gateForwards{forwarder.New(forwarder.Options{}), map[int]string{}}}
+	b := &bench{records: records, desk: &desk{yes: true}, forwards: gateForwards{forwarder.New(forwarder.Options{}), map[int]string{}, map[string][]procnet.Listener{}, map[int]bool{}}}
 	t.Cleanup(func() {
 		for _, status := range b.forwards.List() {
 			if err := b.forwards.Close(status.Key()); err != nil {
@@ -126,7 +161,7 @@ func TestMistakesGetOnePlainSentence(t *testing.T) {
 	for line, want := range map[string]string{
 		"forwrd 39005":                 "There is no !forwrd. Did you mean !forward or !forwards?",
 		"xyzzy":                        "There is no !xyzzy. !help lists what there is.",
-		"forward":                      "Say a port, for example 9005.\nUsage: !forward PORT... [--to PORT] [--agent NAME]",
+		"forward":                      "Say a port, for example 9005.\nUsage: !forward PORT... [--to PORT] [--agent NAME] [--for TIME] [--on WHERE]",
 		"forward 80":                   "I forward the ports 39000 to 39099 only; 80 is outside. The range is set by forwards.range in fraktalia.yaml.",
 		"forward https":                `"https" is no port: say a number such as 39000, or a range such as 39000-39009.`,
 		"forward 39009-39000":          "39009-39000 runs backwards: say 39000-39009.",
@@ -134,7 +169,7 @@ func TestMistakesGetOnePlainSentence(t *testing.T) {
 		"forward 39007":                "Port 39007 is taken by nginx (pid 812). Choose another port, or stop that program.",
 		"forward 39001":                "Port 39001 is forwarded already. !forwards lists what is open.",
 		"forward 39002 --to 70000":     "--to takes one port between 1 and 65535, for one forward.",
-		"forward 39002 --bogus":        "Unknown flag: --bogus.\nUsage: !forward PORT... [--to PORT] [--agent NAME]",
+		"forward 39002 --bogus":        "Unknown flag: --bogus.\nUsage: !forward PORT... [--to PORT] [--agent NAME] [--for TIME] [--on WHERE]",
 		"unforward 39050":              "Port 39050 is not forwarded. !forwards lists what is open.",
 		"forwards now":                 `"now" is one word too many.` + "\nUsage: !forwards",
 		"adduser bob":                  "@bob:test exists already (or did once: names are not given twice). Choose another name.",

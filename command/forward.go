@@ -4,50 +4,54 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
+	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/githabideri/fraktalia/crashpoint"
 	"github.com/githabideri/fraktalia/forwarder"
+	"github.com/githabideri/fraktalia/procnet"
 	"github.com/githabideri/fraktalia/reply"
 	"github.com/githabideri/fraktalia/store"
 )
 
 // Forwards is what the commands for ports act on.
 type Forwards interface {
+	// Open takes a Bind of 0 for what the configuration says.
 	Open(spec forwarder.Spec) error
 	Close(key forwarder.Key) error
 	List() []forwarder.Status
 	Probe(ctx context.Context, key forwarder.Key) (way string, err error)
+	// Sandboxes lists those that run; known is false while the engine does not
+	// answer.
+	Sandboxes() (list []forwarder.Sandbox, known bool)
+	// Listeners lists what listens for connections inside a sandbox.
+	Listeners(ctx context.Context, sandbox forwarder.Sandbox) ([]procnet.Listener, error)
+	// Listening is where something listens in a sandbox, as far as that can be
+	// seen from outside without disturbing it; seen is false where it cannot.
+	Listening(sandbox forwarder.Sandbox) (addrs []netip.AddrPort, seen bool)
+	// Addresses lists where a forward listens by a policy, and which of these
+	// are beyond this machine's own, its LAN and its tailnet.
+	Addresses(bind forwarder.Bind) (all, beyond []netip.Addr, err error)
+	// Told notes what people were told of a port: whether something answers
+	// there. Changes from that are told by themselves.
+	Told(port int, answers bool)
 }
 
+// forwardsLane keeps the commands for ports in the order in which they came.
+const forwardsLane = "forwards"
+
 func (r *run) forwardFamily() []*cobra.Command {
-	var spec forwarder.Spec
-	forward := &cobra.Command{
-		Use:         "forward PORT... [--to PORT] [--agent NAME]",
-		Short:       "opens ports of this machine to the agent's sandbox",
-		Long:        "A forward stays until it is taken back, also across restarts, and follows the sandbox when its container is made anew.",
-		Example:     "forward 9005",
-		Aliases:     []string{"fwd"},
-		Args:        some("a port, for example 9005"),
-		Annotations: map[string]string{laneKey: "forwards", jsonKey: "yes"},
-		RunE: r.does(func(ctx context.Context, r *run, args []string) (reply.Answer, error) {
-			return forward(ctx, r, args, spec)
-		}),
-	}
-	forward.Flags().IntVar(&spec.To, "to", 0, "the `port` inside the sandbox; by default the same")
-	forward.Flags().StringVar(&spec.Agent, "agent", "", "the agent's `name`, where several have sandboxes")
 	unforward := &cobra.Command{
 		Use:         "unforward PORT...|all",
 		Short:       "closes ports that were opened by forward",
+		Long:        "Connections that are open may end by themselves for a few seconds. undo opens the ports again as they were.",
 		Example:     "unforward 9005",
 		Aliases:     []string{"unfwd"},
 		Args:        some("a port, for example 9005, or all"),
-		Annotations: map[string]string{laneKey: "forwards"},
+		Annotations: map[string]string{laneKey: forwardsLane},
 		RunE:        r.does(unforward),
 	}
 	forwards := &cobra.Command{
@@ -58,169 +62,200 @@ func (r *run) forwardFamily() []*cobra.Command {
 		Annotations: map[string]string{quickKey: "yes", jsonKey: "yes"},
 		RunE:        r.does(listForwards),
 	}
-	return []*cobra.Command{forward, unforward, forwards}
+	return []*cobra.Command{r.forwardCommand(), unforward, forwards}
 }
 
-func forward(ctx context.Context, r *run, args []string, spec forwarder.Spec) (reply.Answer, error) {
-	list, err := r.ports(args, r.forwardable)
+func (r *run) forwardCommand() *cobra.Command {
+	var w wish
+	cmd := &cobra.Command{
+		Use:   "forward PORT... [--to PORT] [--agent NAME] [--for TIME] [--on WHERE]",
+		Short: "opens ports of this machine to the agent's sandbox",
+		Long: "A forward stays until it is taken back or its time is over, also across restarts, and follows the sandbox when its container is made anew. " +
+			"Said again with other flags, it changes what they name and keeps the rest.",
+		Example:     "forward 9005 --for 2h",
+		Aliases:     []string{"fwd"},
+		Args:        some("a port, for example 9005"),
+		Annotations: map[string]string{laneKey: forwardsLane, jsonKey: "yes"},
+	}
+	flags := cmd.Flags()
+	flags.IntVar(&w.to, "to", 0, "the `port` inside the sandbox; by default the same")
+	flags.StringVar(&w.agent, "agent", "", "the agent's `name`, where several have sandboxes")
+	flags.StringVar(&w.lease, "for", "", "how long it stays open: a `time` such as 90m, 2h or 3d; or ever, which is the default")
+	flags.StringVar(&w.on, "on", "", "`where` it can be reached: loopback, lan, tailnet with commas between, or any, which asks first; by default as forwards.listen says")
+	flags.BoolVar(&w.proxy, "proxy-protocol", false, "tell the service the client's address by the PROXY protocol, which it has to understand")
+	skipsQuestion(cmd, &w.yes)
+	flags.StringVar(&w.until, "until", "", "when a lease ends that is taken back")
+	_ = flags.MarkHidden("until") // fails for a flag that is not there
+	w.said = flags.Changed
+	cmd.RunE = r.does(func(ctx context.Context, r *run, args []string) (reply.Answer, error) {
+		return forward(ctx, r, args, w)
+	})
+	return cmd
+}
+
+// wish is what a line asks of its ports: what its flags say and no more.
+type wish struct {
+	to                      int
+	agent, lease, until, on string
+	proxy, yes              bool
+	said                    func(flag string) bool
+}
+
+// forwardPlan is a line that was understood: its ports, all of them closed now or all
+// of them open, and what they become.
+type forwardPlan struct {
+	ports  []int
+	before map[int]store.Forward // empty where they are to be opened
+	change func(*store.Forward)
+}
+
+func forward(ctx context.Context, r *run, args []string, w wish) (reply.Answer, error) {
+	p, err := r.planForward(ctx, args, w)
 	if err != nil {
 		return reply.Answer{}, err
 	}
-	if spec.To < 0 || spec.To > 65535 || (spec.To != 0 && len(list) > 1) {
-		return reply.Answer{}, Sorry("--to takes one port between 1 and 65535, for one forward.")
+	asked, err := r.askAboutForward(ctx, p, &w)
+	if err != nil {
+		return reply.Answer{}, err
 	}
-	var opened []int
-	for _, port := range list {
-		spec.Port = port
-		if err := r.openForward(ctx, spec); err != nil {
-			for _, done := range opened {
-				err = errors.Join(err, r.closeForward(context.WithoutCancel(ctx), done))
-			}
+	if asked { // others had the lane meanwhile
+		if p, err = r.planForward(ctx, args, w); err != nil {
 			return reply.Answer{}, err
 		}
-		opened = append(opened, port)
 	}
-	return r.opened(ctx, opened), nil
+	if over := r.overAlready(p); over != nil {
+		return reply.Answer{Doc: over}, nil
+	}
+	if err := r.carryOut(ctx, p); err != nil {
+		return reply.Answer{}, err
+	}
+	r.shared.leases.look()
+	return r.opened(ctx, p)
+}
+
+// planForward checks a line against what is forwarded. It asks nothing and changes
+// nothing.
+func (r *run) planForward(ctx context.Context, args []string, w wish) (forwardPlan, error) {
+	list, err := r.ports(args, r.forwardable)
+	if err != nil {
+		return forwardPlan{}, err
+	}
+	change, err := r.understood(w, len(list))
+	if err != nil {
+		return forwardPlan{}, err
+	}
+	known, err := r.knownForwards(ctx)
+	if err != nil {
+		return forwardPlan{}, err
+	}
+	p := forwardPlan{ports: list, before: map[int]store.Forward{}, change: change}
+	var open []int
+	for _, port := range list {
+		if f, ok := known[port]; ok {
+			p.before[port] = f
+			open = append(open, port)
+		}
+	}
+	if len(open) > 0 && (len(open) < len(list) || !w.saysAnything()) {
+		return forwardPlan{}, r.alreadyForwarded(open, len(list))
+	}
+	return p, nil
+}
+
+func (w wish) saysAnything() bool {
+	return slices.ContainsFunc([]string{"to", "agent", "for", "until", "on", "proxy-protocol"}, w.said)
+}
+
+func (r *run) alreadyForwarded(open []int, of int) error {
+	so := ""
+	if len(open) < of {
+		so = ", so I opened none"
+	}
+	return Sorry("%s%s%s forwarded already%s. %sforwards lists what is open.",
+		plural(len(open), "Port ", "Ports "), shorten(join(open), 200), plural(len(open), " is", " are"), so, prompt(r.request))
+}
+
+// carryOut makes the forwards what the plan says, all of them or none.
+func (r *run) carryOut(ctx context.Context, p forwardPlan) error {
+	var done []int
+	for _, port := range p.ports {
+		record, open := p.before[port]
+		if !open {
+			record = store.Forward{Port: port, CreatedBy: r.request.Sender, CreatedAt: r.now()}
+		}
+		p.change(&record)
+		if err := r.openForward(ctx, record, p.before); err != nil {
+			ctx := context.WithoutCancel(ctx)
+			for _, port := range done {
+				err = errors.Join(err, r.putBack(ctx, port, p.before))
+			}
+			return err
+		}
+		done = append(done, port)
+	}
+	return nil
 }
 
 // openForward remembers a forward before it opens it: killed in between, the
 // port is opened at the next start, as was asked.
-func (r *run) openForward(ctx context.Context, spec forwarder.Spec) error {
-	for _, status := range r.Forwards.List() {
-		if status.Port == spec.Port {
-			return r.alreadyForwarded(nil, spec.Port)
-		}
-	}
-	record := store.Forward{Port: spec.Port, Target: spec.To, Agent: spec.Agent, CreatedBy: r.request.Sender, CreatedAt: time.Now()}
+func (r *run) openForward(ctx context.Context, record store.Forward, before map[int]store.Forward) error {
 	if err := r.Records.SaveForward(ctx, record); err != nil {
-		return fmt.Errorf("remember forward %d: %w", spec.Port, err)
+		return fmt.Errorf("remember forward %d: %w", record.Port, err)
 	}
 	crashpoint.At("forward.saved")
-	err := r.Forwards.Open(spec)
+	old, open := before[record.Port]
+	if open && SpecOf(old) == SpecOf(record) {
+		return nil // only its lease is another
+	}
+	if open {
+		if err := r.closePort(record.Port); err != nil {
+			return err
+		}
+	}
+	err := r.Forwards.Open(SpecOf(record))
+	if err == nil {
+		return nil
+	}
+	return errors.Join(r.forwardProblem(err), r.putBack(context.WithoutCancel(ctx), record.Port, before))
+}
+
+// putBack makes a port what it was before.
+func (r *run) putBack(ctx context.Context, port int, before map[int]store.Forward) error {
+	old, open := before[port]
+	if !open {
+		return r.closeForward(ctx, port)
+	}
+	err := errors.Join(r.Records.SaveForward(ctx, old), r.closePort(port))
+	return errors.Join(err, r.Forwards.Open(SpecOf(old)))
+}
+
+// SpecOf is a remembered forward as the forwarder wants it; a Bind of 0 is
+// what the configuration says.
+func SpecOf(f store.Forward) forwarder.Spec {
+	spec := forwarder.Spec{Port: f.Port, To: f.Target, Agent: f.Agent, ProxyProtocol: f.ProxyProtocol}
+	if f.Reach != "" {
+		// What was written has been checked; a later program's word is as none.
+		spec.Bind, _ = forwarder.ParseBind(f.Reach)
+	}
+	return spec
+}
+
+func (r *run) forwardProblem(err error) error {
+	var held *forwarder.InUseError
 	var already *forwarder.AlreadyError
 	switch {
-	case err == nil:
-		return nil
 	case errors.As(err, &already):
-		return r.alreadyForwarded(err, spec.Port) // the record is of that one, too
-	}
-	return errors.Join(forwardProblem(err), r.Records.DeleteForward(context.WithoutCancel(ctx), spec.Port))
-}
-
-func (r *run) alreadyForwarded(cause error, port int) error {
-	return Because(cause, "Port %d is forwarded already. %sforwards lists what is open.", port, prompt(r.request))
-}
-
-func forwardProblem(err error) error {
-	var held *forwarder.InUseError
-	if !errors.As(err, &held) {
+		return r.alreadyForwarded([]int{already.Spec.Port}, 1)
+	case !errors.As(err, &held):
 		return err
 	}
-	if held.Holder == "" {
-		return Because(err, "Port %d is taken by another program. Choose another port, or stop that program.", held.Addr.Port())
-	}
-	return Because(err, "Port %d is taken by %s. Choose another port, or stop that program.", held.Addr.Port(), held.Holder)
+	return Because(err, "Port %d is taken by %s. Choose another port, or stop that program.", held.Addr.Port(), orElse(held.Holder, "another program"))
 }
 
-func unforward(ctx context.Context, r *run, args []string) (reply.Answer, error) {
-	known, err := r.knownForwards(ctx)
-	if err != nil {
-		return reply.Answer{}, err
+// now is the time, which tests set.
+func (r *run) now() time.Time {
+	if r.Settings.Now == nil {
+		return time.Now()
 	}
-	list := slices.Sorted(maps.Keys(known))
-	if len(args) != 1 || args[0] != "all" {
-		if list, err = r.ports(args, anyPort); err != nil {
-			return reply.Answer{}, err
-		}
-	}
-	if len(list) == 0 {
-		return reply.Answer{Doc: reply.Say("No port is forwarded.")}, nil
-	}
-	if err := r.allKnown(list, known); err != nil {
-		return reply.Answer{}, err
-	}
-	for _, port := range list {
-		if err := r.closeForward(context.WithoutCancel(ctx), port); err != nil {
-			return reply.Answer{}, err
-		}
-	}
-	verb := plural(len(list), " is", " are")
-	return reply.Answer{Doc: reply.Say(plural(len(list), "Port ", "Ports "), join(list), verb, " closed."), Undo: reopening(list, known)}, nil
-}
-
-// knownForwards are those that are open, and those that are remembered but
-// were left closed at the start because they are outside the range.
-func (r *run) knownForwards(ctx context.Context) (map[int]forwarder.Spec, error) {
-	saved, err := r.Records.Forwards(ctx)
-	if err != nil {
-		return nil, err
-	}
-	known := map[int]forwarder.Spec{}
-	for _, f := range saved {
-		known[f.Port] = forwarder.Spec{Port: f.Port, To: f.Target, Agent: f.Agent}
-	}
-	for _, status := range r.Forwards.List() {
-		known[status.Port] = status.Spec
-	}
-	return known, nil
-}
-
-// allKnown refuses a list with a port in it that is not forwarded.
-func (r *run) allKnown(ports []int, known map[int]forwarder.Spec) error {
-	var unknown []int
-	for _, port := range ports {
-		if _, ok := known[port]; !ok {
-			unknown = append(unknown, port)
-		}
-	}
-	if len(unknown) == 0 {
-		return nil
-	}
-	so := ""
-	if len(unknown) < len(ports) {
-		so = ", so I closed none"
-	}
-	return Sorry("%s%s%s not forwarded%s. %sforwards lists what is open.", plural(len(unknown), "Port ", "Ports "), shorten(join(unknown), 200),
-		plural(len(unknown), " is", " are"), so, prompt(r.request))
-}
-
-// reopening are the lines that open ports again as they were.
-func reopening(ports []int, known map[int]forwarder.Spec) string {
-	var lines []string
-	plain := map[string][]int{} // by agent
-	for _, port := range ports {
-		if spec := known[port]; spec.To != 0 && spec.To != port {
-			lines = append(lines, fmt.Sprintf("forward %d --to=%d", port, spec.To)+ofAgent(spec.Agent))
-			continue
-		}
-		plain[known[port].Agent] = append(plain[known[port].Agent], port)
-	}
-	for _, agent := range slices.Sorted(maps.Keys(plain)) {
-		lines = append(lines, "forward "+join(plain[agent])+ofAgent(agent))
-	}
-	return strings.Join(lines, "\n")
-}
-
-func ofAgent(name string) string {
-	if name == "" {
-		return ""
-	}
-	return fmt.Sprintf(" --agent=%q", name)
-}
-
-func plural(n int, one, more string) string {
-	if n == 1 {
-		return one
-	}
-	return more
-}
-
-// closeForward closes a port and forgets it.
-func (r *run) closeForward(ctx context.Context, port int) error {
-	err := r.Forwards.Close(forwarder.Key{Port: port})
-	var closed *forwarder.NotOpenError
-	if err != nil && !errors.As(err, &closed) {
-		return err
-	}
-	return r.Records.DeleteForward(ctx, port)
+	return r.Settings.Now()
 }

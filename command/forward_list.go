@@ -2,49 +2,71 @@ package command
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/docker/go-units"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/githabideri/fraktalia/forwarder"
 	"github.com/githabideri/fraktalia/reply"
+	"github.com/githabideri/fraktalia/store"
 )
 
 const (
-	// probeWait is how long an answer waits to tell whether a service answers.
-	probeWait = 800 * time.Millisecond
-	// probesAtOnce bounds the connections that are tried side by side.
-	probesAtOnce = 16
 	// mostLines is how many new forwards are told in a line each, and mostRows
 	// how many are listed in a room: a message has its bounds.
 	mostLines = 10
 	mostRows  = 40
 )
 
-// opened tells where the new forwards are reached and what is behind them.
-func (r *run) opened(ctx context.Context, ports []int) reply.Answer {
-	list := slices.DeleteFunc(r.Forwards.List(), func(s forwarder.Status) bool { return !slices.Contains(ports, s.Port) })
-	rows, hosts := r.rows(ctx, list), r.Settings.Hosts(ctx)
-	answer := reply.Answer{Data: rows, Undo: "unforward " + join(ports)}
+// opened tells where the forwards are reached and what is behind them.
+func (r *run) opened(ctx context.Context, p forwardPlan) (reply.Answer, error) {
+	known, err := r.knownForwards(ctx)
+	if err != nil {
+		return reply.Answer{}, err
+	}
+	list := slices.DeleteFunc(r.Forwards.List(), func(s forwarder.Status) bool { return !slices.Contains(p.ports, s.Port) })
+	rows, hosts := r.rows(ctx, list, known), r.Settings.Hosts(ctx)
+	answer := reply.Answer{Data: rows, Undo: "unforward " + join(p.ports)}
+	if len(p.before) > 0 {
+		answer.Undo = changingBack(p.ports, p.before)
+	}
+	for _, row := range rows {
+		r.Forwards.Told(row.Port, row.Way != "")
+	}
 	if len(list) > mostLines {
 		answer.Doc = r.openedMany(list, rows, hosts)
-		return answer
+		return answer, nil
 	}
 	var lines []reply.Line
 	for i, status := range list {
-		lines = append(lines, reply.Line{"Port ", reply.Bold("%d", status.Port), " is open at ", links(hosts, status), ". ", rows[i].Behind})
+		lines = append(lines, append(openLine(status, rows[i], hosts, r.now()), ". ", rows[i].Behind))
 	}
 	answer.Doc = reply.Doc{reply.Lines{Items: lines}}
 	if len(lines) == 1 {
 		answer.Doc = reply.Doc{reply.P(lines[0]...)}
 	}
-	return answer
+	return answer, nil
+}
+
+// openLine is "Port 9005 is open at box:9005, to 8080, until 14:32 (2 hours)".
+func openLine(s forwarder.Status, row forwardRow, hosts []string, now time.Time) reply.Line {
+	line := reply.Line{"Port ", reply.Bold("%d", s.Port), " is open at "}
+	for i, link := range links(hosts, s) {
+		if i > 0 {
+			line = append(line, ", ")
+		}
+		line = append(line, link)
+	}
+	if row.To != row.Port {
+		line = append(line, fmt.Sprintf(", to %d inside", row.To))
+	}
+	if row.Until != nil {
+		line = append(line, fmt.Sprintf(", until %s (%s)", clock(*row.Until, now), lasting(row.Until.Sub(now))))
+	}
+	return line
 }
 
 // openedMany tells it in one line.
@@ -57,7 +79,11 @@ func (r *run) openedMany(list []forwarder.Status, rows []forwardRow, hosts []str
 			answering++
 		}
 	}
-	return reply.Doc{reply.P("Ports ", reply.Bold("%s", join(ports)), " are open at ", strings.Join(addresses(hosts, list[0]), ", "),
+	until := ""
+	if rows[0].Until != nil {
+		until = fmt.Sprintf(", until %s (%s)", clock(*rows[0].Until, r.now()), lasting(rows[0].Until.Sub(r.now())))
+	}
+	return reply.Doc{reply.P("Ports ", reply.Bold("%s", join(ports)), " are open at ", strings.Join(addresses(hosts, list[0]), ", "), until,
 		fmt.Sprintf("; %d %s. ", answering, plural(answering, "answers", "answer")), reply.Mono("%sforwards", prompt(r.request)), " tells more.")}
 }
 
@@ -75,40 +101,46 @@ func addresses(hosts []string, s forwarder.Status) []string {
 	return all
 }
 
-func links(hosts []string, s forwarder.Status) reply.Line {
-	var line reply.Line
-	for i, host := range addresses(hosts, s) {
-		if i > 0 {
-			line = append(line, ", ")
-		}
+func links(hosts []string, s forwarder.Status) []reply.Span {
+	var list []reply.Span
+	for _, host := range addresses(hosts, s) {
 		address := fmt.Sprintf("%s:%d", host, s.Port)
-		line = append(line, reply.Link("http://"+address, address))
+		list = append(list, reply.Link("http://"+address, address))
 	}
-	return line
+	return list
 }
 
 // forwardRow is one forward for programs.
 type forwardRow struct {
-	Port        int       `json:"port"`
-	To          int       `json:"to"`
-	Agent       string    `json:"agent"`
-	Container   string    `json:"container"`
-	State       string    `json:"state"`
-	Behind      string    `json:"behind"`
-	Way         string    `json:"way"`
-	Listening   []string  `json:"listening"`
-	Connections int64     `json:"connections"`
-	Total       uint64    `json:"connections_total"`
-	BytesIn     uint64    `json:"bytes_in"`
-	BytesOut    uint64    `json:"bytes_out"`
-	Since       time.Time `json:"since"`
+	Port      int    `json:"port"`
+	To        int    `json:"to"`
+	Agent     string `json:"agent"`
+	Container string `json:"container"`
+	State     string `json:"state"`
+	Behind    string `json:"behind"`
+	Way       string `json:"way"`
+	// Service is the program that listens inside, as far as that can be seen.
+	Service       string     `json:"service"`
+	On            string     `json:"on"`
+	ProxyProtocol bool       `json:"proxy_protocol"`
+	Listening     []string   `json:"listening"`
+	Connections   int64      `json:"connections"`
+	Total         uint64     `json:"connections_total"`
+	BytesIn       uint64     `json:"bytes_in"`
+	BytesOut      uint64     `json:"bytes_out"`
+	Since         time.Time  `json:"since"`
+	Until         *time.Time `json:"until"`
 
-	short string // Behind in a few words, for a table
+	short reply.Line // Behind in a few words, for a table
 }
 
 func listForwards(ctx context.Context, r *run, _ []string) (reply.Answer, error) {
+	known, err := r.knownForwards(ctx)
+	if err != nil {
+		return reply.Answer{}, err
+	}
 	list := r.Forwards.List()
-	rows := r.rows(ctx, list)
+	rows := r.rows(ctx, list, known)
 	if len(rows) == 0 {
 		return reply.Answer{Doc: reply.Say("No port is forwarded. ", reply.Mono("%sforward %d", prompt(r.request), r.Settings.FirstPort), " opens one."), Data: rows}, nil
 	}
@@ -117,11 +149,9 @@ func listForwards(ctx context.Context, r *run, _ []string) (reply.Answer, error)
 		shown = rows[:min(len(rows), mostRows)]
 	}
 	hosts := r.Settings.Hosts(ctx)
-	table := reply.Table{Head: []string{"port", "address", "agent", "behind it", "connections", "since"}}
+	table := reply.Table{Head: []string{"port", "behind it"}}
 	for i, row := range shown {
-		table.Rows = append(table.Rows, []any{portText(row), links(hosts, list[i]), row.Agent, row.short,
-			fmt.Sprintf("%d of %d, %s", row.Connections, row.Total, units.HumanSize(float64(row.BytesIn+row.BytesOut))),
-			strings.ToLower(units.HumanDuration(time.Since(row.Since)))})
+		table.Rows = append(table.Rows, []any{portCell(row, links(hosts, list[i])), behindCell(row, r.now())})
 	}
 	doc := reply.Doc{table}
 	if more := len(rows) - len(shown); more > 0 {
@@ -130,78 +160,63 @@ func listForwards(ctx context.Context, r *run, _ []string) (reply.Answer, error)
 	return reply.Answer{Doc: doc, Data: rows}, nil
 }
 
-// portText shows the port inside where it is another one.
-func portText(row forwardRow) string {
-	if row.To == row.Port {
-		return strconv.Itoa(row.Port)
+// portCell is the port, the one inside where it is another, and where people
+// reach it: each in a line of its own, because a room is narrow.
+func portCell(row forwardRow, links []reply.Span) reply.Lines {
+	head := reply.Line{reply.Bold("%d", row.Port)}
+	if row.To != row.Port {
+		head = append(head, fmt.Sprintf(" → %d", row.To))
 	}
-	return fmt.Sprintf("%d → %d", row.Port, row.To)
+	cell := reply.Lines{Items: []reply.Line{head}}
+	for _, link := range links {
+		cell.Items = append(cell.Items, reply.Line{link})
+	}
+	return cell
 }
 
-// rows looks behind the forwards, at several at once.
-func (r *run) rows(ctx context.Context, list []forwarder.Status) []forwardRow {
-	rows := make([]forwardRow, len(list))
-	var looking errgroup.Group
-	looking.SetLimit(probesAtOnce)
-	for i, status := range list {
-		looking.Go(func() error { rows[i] = r.row(ctx, status); return nil })
+func behindCell(row forwardRow, now time.Time) reply.Lines {
+	cell := reply.Lines{Items: []reply.Line{row.short}}
+	where := row.Container
+	switch {
+	case row.Agent != "" && where != "":
+		where = row.Agent + ": " + where
+	case where == "" && row.Agent != "":
+		where = "agent " + row.Agent
 	}
-	_ = looking.Wait() // none of them fails
-	return rows
+	if row.Way != "" {
+		where += ", " + row.Way
+	}
+	if row.ProxyProtocol {
+		where += ", PROXY protocol"
+	}
+	if where != "" {
+		cell.Items = append(cell.Items, reply.Line{where})
+	}
+	bytes := units.HumanSizeWithPrecision(float64(row.BytesIn+row.BytesOut), 3)
+	cell.Items = append(cell.Items, reply.Line{fmt.Sprintf("%d %s, %d in all, %s", row.Connections, plural(int(row.Connections), "connection", "connections"), row.Total, bytes)})
+	age := "open for " + lasting(now.Sub(row.Since))
+	if row.Until != nil {
+		age += ", until " + clock(*row.Until, now)
+	}
+	cell.Items = append(cell.Items, reply.Line{age})
+	return cell
 }
 
-func (r *run) row(ctx context.Context, s forwarder.Status) forwardRow {
-	behind := r.behind(ctx, s)
-	row := forwardRow{Port: s.Port, To: s.To, Agent: s.Sandbox.Agent, Container: s.Sandbox.Name, State: s.State.String(), Behind: behind.sentence, Way: behind.way,
-		Listening: []string{}, Connections: s.Open, Total: s.Total, BytesIn: s.In, BytesOut: s.Out, Since: s.Since, short: behind.short}
+// rowOf is all of a row but what is behind it.
+func rowOf(s forwarder.Status, f store.Forward) forwardRow {
+	row := forwardRow{Port: s.Port, To: s.To, Agent: s.Sandbox.Agent, Container: s.Sandbox.Name, State: s.State.String(), On: s.Bind.String(), ProxyProtocol: s.ProxyProtocol,
+		Listening: []string{}, Connections: s.Open, Total: s.Total, BytesIn: s.In, BytesOut: s.Out, Since: s.Since}
 	if row.Agent == "" {
 		row.Agent = s.Agent
+	}
+	if !f.CreatedAt.IsZero() && f.CreatedAt.Year() > 1 {
+		row.Since = f.CreatedAt
+	}
+	if !f.Until.IsZero() {
+		row.Until = &f.Until
 	}
 	for _, addr := range s.Listening {
 		row.Listening = append(row.Listening, addr.String())
 	}
 	return row
-}
-
-// behind is what a connection to a forward would meet now, in a sentence and
-// in a few words.
-type behind struct{ sentence, short, way string }
-
-func (r *run) behind(ctx context.Context, s forwarder.Status) behind {
-	switch s.State {
-	case forwarder.Held:
-		holder := orElse(s.Holder, "another program")
-		return behind{sentence: fmt.Sprintf("The port is taken by %s; I try again.", holder), short: "❌ taken by " + holder}
-	case forwarder.Waiting:
-		return behind{sentence: "No sandbox is running; it waits for one.", short: "⏳ no sandbox runs yet"}
-	case forwarder.Ambiguous:
-		agents := strings.Join(s.Agents, ", ")
-		return behind{sentence: fmt.Sprintf("Several agents have sandboxes (%s): close it and say which with --agent.", agents), short: "⚠️ whose: " + agents + "?"}
-	case forwarder.Unreachable:
-		return behind{sentence: fmt.Sprintf("The sandbox %s has no network (sandbox.docker.network is none), so nothing reaches it.", s.Sandbox.Name), short: "⚠️ sandbox without network"}
-	case forwarder.Unknown:
-		return behind{sentence: "The Docker engine does not answer; it waits.", short: "❌ no Docker engine"}
-	}
-	ctx, cancel := context.WithTimeout(ctx, probeWait)
-	defer cancel()
-	way, err := r.Forwards.Probe(ctx, s.Key())
-	var noRelay *forwarder.NoRelayError
-	switch {
-	case err == nil && way != "direct":
-		return behind{fmt.Sprintf("A service answers in %s, by the %s.", s.Sandbox.Name, way), "✅ answers, by the " + way, way}
-	case err == nil:
-		return behind{fmt.Sprintf("A service answers in %s.", s.Sandbox.Name), "✅ answers", way}
-	case errors.As(err, &noRelay):
-		return behind{sentence: fmt.Sprintf("Nothing answers on port %d in %s yet; its image has no relay, so what listens on 127.0.0.1 alone is not reached: %srebuild-sandbox puts it in.",
-			s.To, s.Sandbox.Name, prompt(r.request)), short: "⏳ nothing answers yet (no relay in the image)"}
-	}
-	return behind{sentence: fmt.Sprintf("Nothing answers on port %d in %s yet.", s.To, s.Sandbox.Name),
-		short: "⏳ nothing answers yet"}
-}
-
-func orElse(text, other string) string {
-	if text == "" {
-		return other
-	}
-	return text
 }

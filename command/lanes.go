@@ -42,6 +42,11 @@ func (r *run) enterLane(cmd *cobra.Command, _ []string) error {
 		r.lane = name
 		return nil
 	}
+	return r.enter(cmd.Context(), name)
+}
+
+// enter waits until a lane is free.
+func (r *run) enter(ctx context.Context, name string) error {
 	lane := r.shared.lanes.of(name)
 	select {
 	case lane <- struct{}{}:
@@ -49,12 +54,38 @@ func (r *run) enterLane(cmd *cobra.Command, _ []string) error {
 		r.talk.Update(reply.Say("Another command has to end first; this one waits for it."))
 		select {
 		case lane <- struct{}{}:
-		case <-cmd.Context().Done():
-			return cmd.Context().Err()
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
-	r.lane, r.leave = name, func() { <-lane }
+	r.lane, r.leave = name, sync.OnceFunc(func() { <-lane })
 	return nil
+}
+
+// outsideLane does something that takes a person's time, such as a question,
+// while others may have the lane. What was looked at before may be otherwise
+// after. A command that runs for another one stays within that one's lane.
+func (r *run) outsideLane(ctx context.Context, do func() error) error {
+	if r.within != "" || r.lane == "" {
+		return do()
+	}
+	r.leave()
+	if err := do(); err != nil {
+		return err
+	}
+	return r.enter(ctx, r.lane)
+}
+
+// in runs do within a lane, for what is no command.
+func (l *lanes) in(ctx context.Context, name string, do func() error) error {
+	lane := l.of(name)
+	select {
+	case lane <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-lane }()
+	return do()
 }
 
 // takeBack runs the lines that take a command back, in the lanes of their own:

@@ -10,8 +10,12 @@ import (
 // Records is the program's own record, as far as commands write it.
 type Records interface {
 	SaveForward(ctx context.Context, f store.Forward) error
-	DeleteForward(ctx context.Context, port int) error
+	DeleteForward(ctx context.Context, port int, udp bool) error
 	Forwards(ctx context.Context) ([]store.Forward, error)
+	// EndedForwards are those whose lease is over and not told yet, ToldForward
+	// forgets one of them.
+	EndedForwards(ctx context.Context) ([]store.Forward, error)
+	ToldForward(ctx context.Context, f store.Forward) error
 	PeopleRecords
 	// BeginBuild records a build before it begins, CandidateBuild what it is
 	// about to make live, EndBuild how it ended.

@@ -25,6 +25,7 @@ type Commands struct {
 type shared struct {
 	building sync.Mutex // held while the sandbox image is built
 	lanes    lanes
+	leases   *Leases // nil until they are made
 }
 
 // New makes Commands that act on services.

@@ -73,7 +73,12 @@ func (t Table) html(out *strings.Builder) {
 		out.WriteString("<tr>")
 		for _, cell := range row {
 			out.WriteString("<td>")
-			asLine(cell).html(out)
+			for i, line := range asLines(cell) {
+				if i > 0 {
+					out.WriteString("<br>")
+				}
+				line.html(out)
+			}
 			out.WriteString("</td>")
 		}
 		out.WriteString("</tr>")
@@ -108,12 +113,15 @@ func (s Span) html(out *strings.Builder) {
 	}
 }
 
-// asLine lets a table's cell be a Line, a Span or anything that prints.
-func asLine(cell any) Line {
-	if line, ok := cell.(Line); ok {
-		return line
+// asLines lets a table's cell be Lines, a Line, a Span or anything that prints.
+func asLines(cell any) []Line {
+	switch cell := cell.(type) {
+	case Lines:
+		return cell.Items
+	case Line:
+		return []Line{cell}
 	}
-	return Line{cell}
+	return []Line{{cell}}
 }
 
 func escape(text string) string { return html.EscapeString(visible(text)) }

@@ -97,7 +97,8 @@ type Heading struct{ Line Line }
 // H makes a Heading of strings and Spans.
 func H(parts ...any) Heading { return Heading{Line: parts} }
 
-// Table has a head and rows; cells are Lines, strings or Spans.
+// Table has a head and rows. A cell is a Line, a string, a Span, or Lines, which
+// stand below one another in it.
 type Table struct {
 	Head []string
 	Rows [][]any

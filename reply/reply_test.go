@@ -9,18 +9,18 @@ import (
 func TestDocRenderings(t *testing.T) {
 	doc := Doc{
 		P("Port ", Mono("9005"), " is ", Bold("open"), " at ", Link("http://box:9005/?a=1&b", "box:9005")),
-		Table{Head: []string{"port", "state"}, Rows: [][]any{{9005, "✅ up"}, {90, Mono("<b>")}}},
+		Table{Head: []string{"port", "state"}, Rows: [][]any{{9005, "✅ up"}, {90, Mono("<b>")}, {Lines{Items: []Line{{7}, {"seven"}}}, "odd"}}},
 		List{Items: []Line{{"one"}, {"two"}}},
 		Lines{Items: []Line{{"User: ", Mono("@a:b")}, {"Password: x"}}},
 		Code{Language: "diff", Text: "+a\n"},
 	}
-	wantText := "Port 9005 is open at box:9005\n\nport  state\n9005  ✅ up\n90    <b>\n\n• one\n• two\n\nUser: @a:b\nPassword: x\n\n+a"
+	wantText := "Port 9005 is open at box:9005\n\nport   state\n9005   ✅ up\n90     <b>\n7      odd\nseven\n\n• one\n• two\n\nUser: @a:b\nPassword: x\n\n+a"
 	if diff := cmp.Diff(wantText, doc.Text()); diff != "" {
 		t.Error(diff)
 	}
 	wantHTML := `<p>Port <code>9005</code> is <b>open</b> at <a href="http://box:9005/?a=1&amp;b">box:9005</a></p>` +
 		`<table><thead><tr><th>port</th><th>state</th></tr></thead><tbody><tr><td>9005</td><td>✅ up</td></tr>` +
-		`<tr><td>90</td><td><code>&lt;b&gt;</code></td></tr></tbody></table><ul><li>one</li><li>two</li></ul>` +
+		`<tr><td>90</td><td><code>&lt;b&gt;</code></td></tr><tr><td>7<br>seven</td><td>odd</td></tr></tbody></table><ul><li>one</li><li>two</li></ul>` +
 		`<p>User: <code>@a:b</code><br>Password: x</p><pre><code class="language-diff">+a` + "\n</code></pre>"
 	if diff := cmp.Diff(wantHTML, doc.HTML()); diff != "" {
 		t.Error(diff)

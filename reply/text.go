@@ -40,11 +40,7 @@ func (l Lines) text(out *strings.Builder) {
 func (t Table) text(out *strings.Builder) {
 	rows := [][]string{t.Head}
 	for _, row := range t.Rows {
-		cells := make([]string, len(row))
-		for i, cell := range row {
-			cells[i] = asLine(cell).String()
-		}
-		rows = append(rows, cells)
+		rows = append(rows, textRows(row)...)
 	}
 	widths := columnWidths(rows)
 	for _, row := range rows {
@@ -52,14 +48,33 @@ func (t Table) text(out *strings.Builder) {
 	}
 }
 
-func writeRow(out *strings.Builder, row []string, widths []int) {
-	for i, cell := range row {
-		out.WriteString(cell)
-		if i < len(row)-1 {
-			out.WriteString(strings.Repeat(" ", widths[i]-width(cell)+2))
+// textRows spreads a row over as many lines as its tallest cell has.
+func textRows(row []any) [][]string {
+	height := 1
+	for _, cell := range row {
+		height = max(height, len(asLines(cell)))
+	}
+	lines := make([][]string, height)
+	for i := range lines {
+		lines[i] = make([]string, len(row))
+		for column, cell := range row {
+			if parts := asLines(cell); i < len(parts) {
+				lines[i][column] = parts[i].String()
+			}
 		}
 	}
-	out.WriteByte('\n')
+	return lines
+}
+
+func writeRow(out *strings.Builder, row []string, widths []int) {
+	var line strings.Builder
+	for i, cell := range row {
+		line.WriteString(cell)
+		if i < len(row)-1 {
+			line.WriteString(strings.Repeat(" ", widths[i]-width(cell)+2))
+		}
+	}
+	out.WriteString(strings.TrimRight(line.String(), " ") + "\n")
 }
 
 func columnWidths(rows [][]string) []int {

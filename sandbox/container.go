@@ -52,6 +52,9 @@ type Container struct {
 	memoryLimit int64
 }
 
+// PID is its first process, as the engine's machine counts; 0 unless it runs.
+func (c Container) PID() int { return c.pid }
+
 // Running says whether the container takes connections now; a paused one does
 // not (its kernel would accept them and nobody would answer).
 func (c Container) Running() bool { return c.State == container.StateRunning }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 )
@@ -87,7 +88,14 @@ func (s *screen) show(ctx context.Context, said message, out *lines) (done bool,
 	case fileKind:
 		return false, s.keepFile(said)
 	case askKind:
-		return s.ask(ctx, said.Text, out)
+		return s.ask(ctx, said.Text+"\n[y/N] ", out, func(typed string) answer {
+			return answer{Yes: strings.HasPrefix(strings.ToLower(typed), "y")}
+		})
+	case chooseKind:
+		return s.ask(ctx, fmt.Sprintf("%s\n[1-%d] ", said.Text, said.Choices), out, func(typed string) answer {
+			number, _ := strconv.Atoi(typed) // what is no number chooses nothing
+			return answer{Choice: number}
+		})
 	case doneKind:
 		if said.Text != "" {
 			fmt.Fprintln(s.Out, said.Text)
@@ -101,8 +109,8 @@ func (s *screen) show(ctx context.Context, said message, out *lines) (done bool,
 
 // ask waits for an answer or for Ctrl-C. Nothing can end the read itself: it
 // ends with the program.
-func (s *screen) ask(ctx context.Context, question string, out *lines) (done bool, err error) {
-	fmt.Fprintf(s.Err, "%s\n[y/N] ", question)
+func (s *screen) ask(ctx context.Context, question string, out *lines, read func(typed string) answer) (done bool, err error) {
+	fmt.Fprint(s.Err, question)
 	typed := make(chan string, 1)
 	go func() {
 		line, _ := s.typed.ReadString('\n')
@@ -111,7 +119,7 @@ func (s *screen) ask(ctx context.Context, question string, out *lines) (done boo
 	select {
 	case line := <-typed:
 		// Where the answer comes too late, what is read next says so.
-		_ = out.write(answer{Yes: strings.HasPrefix(strings.ToLower(strings.TrimSpace(line)), "y")})
+		_ = out.write(read(strings.TrimSpace(line)))
 		return false, nil
 	case <-ctx.Done():
 		fmt.Fprintln(s.Err)

@@ -21,6 +21,8 @@ type request struct {
 // answer is what the client says later on.
 type answer struct {
 	Yes bool `json:"yes"`
+	// Choice is the number of the answer that was picked, from 1; 0 is none.
+	Choice int `json:"choice,omitempty"`
 }
 
 // kind says what a message of the server is.
@@ -29,6 +31,7 @@ type kind string
 const (
 	progressKind kind = "progress" // Text replaces the last progress
 	askKind      kind = "ask"      // Text is a question; the client answers
+	chooseKind   kind = "choose"   // Text is a question with Choices answers; the client picks one
 	secretKind   kind = "secret"   // Text is to be shown and not kept
 	fileKind     kind = "file"     // Name and Data
 	doneKind     kind = "done"     // Text is the answer; the last message
@@ -41,6 +44,8 @@ type message struct {
 	Text string `json:"text,omitempty"`
 	Name string `json:"name,omitempty"`
 	Data []byte `json:"data,omitempty"`
+	// Choices is how many answers there are to choose from.
+	Choices int `json:"choices,omitempty"`
 }
 
 // lines writes JSON lines from several goroutines.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,7 +26,7 @@ const maxFile = 256 << 20
 // talk is the conversation with one shell. It implements command.Conversation.
 type talk struct {
 	out     *lines
-	answers chan bool
+	answers chan answer
 
 	mu   sync.Mutex
 	last time.Time
@@ -40,7 +41,7 @@ func (t *talk) listen(in *bufio.Reader, cancel context.CancelFunc) {
 			return
 		}
 		select {
-		case t.answers <- said.Yes:
+		case t.answers <- said:
 		default:
 		}
 	}
@@ -66,20 +67,41 @@ func (t *talk) due() bool {
 
 // Ask implements command.Conversation.
 func (t *talk) Ask(ctx context.Context, question reply.Doc) (bool, error) {
+	given, err := t.ask(ctx, message{Kind: askKind, Text: question.Text()})
+	return given.Yes, err
+}
+
+// Choose implements command.Conversation: the answers are numbered.
+func (t *talk) Choose(ctx context.Context, question reply.Doc, answers []reply.Line) (int, error) {
+	list := reply.Lines{}
+	for i, answer := range answers {
+		list.Items = append(list.Items, reply.Line{fmt.Sprintf("%d  ", i+1), answer})
+	}
+	text := append(slices.Clone(question), list).Text()
+	given, err := t.ask(ctx, message{Kind: chooseKind, Text: text, Choices: len(answers)})
+	if given.Choice < 1 || given.Choice > len(answers) {
+		return -1, err
+	}
+	return given.Choice - 1, err
+}
+
+// ask sends a question and waits for what the shell says; nothing is the zero
+// answer.
+func (t *talk) ask(ctx context.Context, question message) (answer, error) {
 	select {
 	case <-t.answers: // came too late for an earlier question
 	default:
 	}
-	if err := t.out.write(message{Kind: askKind, Text: question.Text()}); err != nil {
-		return false, fmt.Errorf("ask the shell: %w", err)
+	if err := t.out.write(question); err != nil {
+		return answer{}, fmt.Errorf("ask the shell: %w", err)
 	}
 	select {
-	case yes := <-t.answers:
-		return yes, nil
+	case given := <-t.answers:
+		return given, nil
 	case <-time.After(askLimit):
-		return false, nil
+		return answer{}, nil
 	case <-ctx.Done():
-		return false, ctx.Err()
+		return answer{}, ctx.Err()
 	}
 }
 

@@ -9,45 +9,6 @@ import (
 	"go.mau.fi/util/dbutil"
 )
 
-// Forward is a port that shall be open, also after a restart.
-type Forward struct {
-	Port int
-	// Target is the port inside the sandbox.
-	Target int
-	// Agent is the agent whose sandbox it reaches; "" is the only one there is.
-	Agent     string
-	CreatedBy string
-	CreatedAt time.Time
-}
-
-var scanForward = dbutil.ConvertRowFn[Forward](func(row dbutil.Scannable) (f Forward, err error) {
-	var createdAt int64
-	err = row.Scan(&f.Port, &f.Target, &f.Agent, &f.CreatedBy, &createdAt)
-	f.CreatedAt = fromMillis(createdAt)
-	return f, err
-})
-
-// SaveForward remembers a forward; one for the same port is replaced.
-func (s *Store) SaveForward(ctx context.Context, f Forward) error {
-	_, err := s.own.Exec(ctx, `INSERT INTO fraktalia_forward (port, target, agent, created_by, created_at)
-		VALUES ($1, $2, $3, $4, $5) ON CONFLICT (port) DO UPDATE
-		SET target=excluded.target, agent=excluded.agent, created_by=excluded.created_by, created_at=excluded.created_at`,
-		f.Port, f.Target, f.Agent, f.CreatedBy, millis(f.CreatedAt))
-	return err
-}
-
-// DeleteForward forgets the forward of a port.
-func (s *Store) DeleteForward(ctx context.Context, port int) error {
-	_, err := s.own.Exec(ctx, "DELETE FROM fraktalia_forward WHERE port=$1", port)
-	return err
-}
-
-// Forwards lists the forwards by port.
-func (s *Store) Forwards(ctx context.Context) ([]Forward, error) {
-	return scanForward.NewRowIter(s.own.Query(ctx,
-		"SELECT port, target, agent, created_by, created_at FROM fraktalia_forward ORDER BY port")).AsList()
-}
-
 // Person is somebody to whom the program gave an account.
 type Person struct {
 	UserID  string

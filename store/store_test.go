@@ -103,7 +103,7 @@ func TestForwardsAndRedactionsComeBackInOrder(t *testing.T) {
 	if err != nil || len(forwards) != 2 || forwards[0].Port != 9001 {
 		t.Fatalf("%+v %v", forwards, err)
 	}
-	if err := s.DeleteForward(ctx, 9001); err != nil {
+	if err := s.DeleteForward(ctx, 9001, false); err != nil {
 		t.Fatal(err)
 	}
 	for i, name := range []string{"$late", "$soon"} {

@@ -152,11 +152,14 @@ func (t *Turn) WaitReply(ctx context.Context) (Reply, error) {
 }
 
 // WaitQuestion waits for a message that the bot has put both ✅ and ❌ under.
-func (t *Turn) WaitQuestion(ctx context.Context) (Reply, error) {
+func (t *Turn) WaitQuestion(ctx context.Context) (Reply, error) { return t.WaitMarked(ctx, Yes, No) }
+
+// WaitMarked waits for a message that the bot has put all of marks under.
+func (t *Turn) WaitMarked(ctx context.Context, marks ...string) (Reply, error) {
 	var question Reply
-	err := t.Wait(ctx, "a question", func(t *Turn) bool {
+	err := t.Wait(ctx, fmt.Sprintf("a message with %v", marks), func(t *Turn) bool {
 		for _, r := range t.Replies() {
-			if slices.Contains(r.Marks, Yes) && slices.Contains(r.Marks, No) {
+			if !slices.ContainsFunc(marks, func(m string) bool { return !slices.Contains(r.Marks, mark(m)) }) {
 				question = r
 				return true
 			}

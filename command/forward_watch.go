@@ -1,0 +1,326 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/githabideri/fraktalia/forwarder"
+	"github.com/githabideri/fraktalia/reply"
+)
+
+const (
+	// watchFirst and watchLast are the times between two looks at a forward: at
+	// one that is new or has changed, and at one that has long been as it is.
+	watchFirst = time.Second
+	watchLast  = 15 * time.Second
+	// watchFresh is how long a forward is looked at as often as that.
+	watchFresh = time.Minute
+	// settleDown is how long a service must be away to be told: one that is
+	// started anew is not. One that has come is told at once.
+	settleDown = 5 * time.Second
+	// noteEvery is the least time between two notes of one forward, and
+	// mostNotes how many there are before it is left in peace; an hour without
+	// one makes up for that.
+	noteEvery = time.Minute
+	mostNotes = 10
+	forgotten = time.Hour
+)
+
+// standing is how a forward is, as far as people are told of changes.
+type standing string
+
+const (
+	answers standing = "answers"
+	silent  standing = "silent"
+	held    standing = "held" // by another program
+	unclear standing = ""     // nobody can tell for the moment
+)
+
+// Notes is where the watch speaks.
+type Notes interface {
+	// Note says something that rings nobody's telephone.
+	Note(ctx context.Context, name string, doc reply.Doc) error
+}
+
+// Watch looks at the forwards that are open, and tells when what is behind one
+// has changed since people were told of it.
+type Watch struct {
+	services Services
+	notes    Notes
+	log      *logrus.Entry
+	poked    chan struct{}
+
+	mu      sync.Mutex
+	ports   map[int]*watched
+	telling bool
+	tasks   sync.WaitGroup
+}
+
+// watched is one forward.
+type watched struct {
+	opened time.Time // tells it from an earlier one of the same port
+	told   standing  // what people know; unclear where they were not told
+	seen   standing
+	since  time.Time // of seen
+	next   time.Time // look
+	pause  time.Duration
+	noted  time.Time // the last note
+	count  int
+}
+
+// Watch makes the watch of the forwards that c's commands open.
+func (c *Commands) Watch(notes Notes, log *logrus.Entry) *Watch {
+	return &Watch{services: c.services, notes: notes, log: log, poked: make(chan struct{}, 1), ports: map[int]*watched{}}
+}
+
+// Told notes what people were told of a port just now.
+func (w *Watch) Told(port int, answering bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range w.services.Forwards.List() {
+		if s.Port != port {
+			continue
+		}
+		now := standingOf(s)
+		switch {
+		case answering:
+			now = answers
+		case now != held:
+			now = silent
+		}
+		w.ports[port] = &watched{opened: s.Since, told: now, seen: now, since: w.now(), next: w.now().Add(watchFirst), pause: watchFirst}
+	}
+	w.poke()
+}
+
+// Poke makes the watch look at all forwards now: something has changed.
+func (w *Watch) Poke() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range w.ports {
+		p.next, p.pause = time.Time{}, watchFirst
+	}
+	w.poke()
+}
+
+func (w *Watch) poke() {
+	select {
+	case w.poked <- struct{}{}:
+	default:
+	}
+}
+
+func (w *Watch) now() time.Time { return (&run{Services: w.services}).now() }
+
+// Run watches until ctx ends.
+func (w *Watch) Run(ctx context.Context) error {
+	defer w.tasks.Wait()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-w.poked:
+		case <-timer.C:
+		}
+		next := w.Look(ctx)
+		timer.Reset(min(max(next.Sub(w.now()), watchFirst/4), watchLast))
+	}
+}
+
+// Look looks at the forwards that are due, tells what has changed, and says
+// when the next one is due.
+func (w *Watch) Look(ctx context.Context) (next time.Time) {
+	list := w.services.Forwards.List()
+	w.meet(list)
+	w.glance(ctx, list)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var news []forwarder.Status
+	next = w.now().Add(watchLast)
+	for _, s := range list {
+		p := w.ports[s.Port]
+		if p.next.Before(next) {
+			next = p.next
+		}
+		if w.isNews(p) {
+			news = append(news, s)
+		}
+	}
+	if len(news) > 0 && !w.telling {
+		w.telling = true
+		w.tasks.Go(func() { w.tell(ctx, news) })
+	}
+	return next
+}
+
+// meet makes the watched what is open.
+func (w *Watch) meet(list []forwarder.Status) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for port, p := range w.ports {
+		if !slices.ContainsFunc(list, func(s forwarder.Status) bool { return s.Port == port && s.Since.Equal(p.opened) }) {
+			delete(w.ports, port)
+		}
+	}
+	for _, s := range list {
+		if w.ports[s.Port] == nil {
+			w.ports[s.Port] = &watched{opened: s.Since, pause: watchFirst}
+		}
+	}
+}
+
+// glance sees how the forwards are that are due.
+func (w *Watch) glance(ctx context.Context, list []forwarder.Status) {
+	ctx, cancel := context.WithTimeout(ctx, probeWait)
+	defer cancel()
+	var looking errgroup.Group
+	looking.SetLimit(probesAtOnce)
+	for _, s := range list {
+		if w.due(s.Port) {
+			looking.Go(func() error { w.see(s.Port, w.standing(ctx, s)); return nil })
+		}
+	}
+	_ = looking.Wait() // none of them fails
+}
+
+func (w *Watch) due(port int) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p := w.ports[port]
+	return p != nil && !w.now().Before(p.next)
+}
+
+// standing sees how one is. Where it can be seen from outside whether the port
+// is open inside, no connection is tried: some services write each one down.
+func (w *Watch) standing(ctx context.Context, s forwarder.Status) standing {
+	if s.State != forwarder.Serving {
+		return standingOf(s)
+	}
+	listening, seen := w.services.Forwards.Listening(s.Sandbox)
+	at := slices.DeleteFunc(listening, func(a netip.AddrPort) bool { return int(a.Port()) != s.To })
+	if seen && len(at) == 0 {
+		return silent
+	}
+	if seen && slices.ContainsFunc(at, func(a netip.AddrPort) bool { return a.Addr().IsUnspecified() }) && len(s.Sandbox.Addrs) > 0 {
+		return answers
+	}
+	if _, err := w.services.Forwards.Probe(ctx, s.Key()); err == nil {
+		return answers
+	}
+	if ctx.Err() != nil {
+		return unclear
+	}
+	return silent
+}
+
+func standingOf(s forwarder.Status) standing {
+	switch s.State {
+	case forwarder.Held:
+		return held
+	case forwarder.Unknown:
+		return unclear
+	}
+	return silent
+}
+
+// see notes how a forward is, and when to look again.
+func (w *Watch) see(port int, now standing) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p := w.ports[port]
+	if p == nil {
+		return
+	}
+	if now != unclear && now != p.seen {
+		p.seen, p.since, p.pause = now, w.now(), watchFirst
+	}
+	if p.told == unclear && p.seen != held {
+		p.told = p.seen // was open before the program started: nothing new
+	}
+	if w.now().Sub(p.since) > watchFresh {
+		p.pause = min(p.pause*3/2, watchLast)
+	}
+	p.next = w.now().Add(p.pause)
+}
+
+// isNews says whether people are to be told of a forward now.
+func (w *Watch) isNews(p *watched) bool {
+	now := w.now()
+	if now.Sub(p.noted) > forgotten {
+		p.count = 0
+	}
+	if p.seen == unclear || p.seen == p.told || p.count >= mostNotes || now.Sub(p.noted) < noteEvery {
+		return false
+	}
+	return p.seen != silent || now.Sub(p.since) >= settleDown
+}
+
+// tell says what has changed, in one message. How the forwards are is looked
+// at anew for the words; one that has changed back is left out.
+func (w *Watch) tell(ctx context.Context, news []forwarder.Status) {
+	r := &run{Services: w.services}
+	rows := r.rows(ctx, news, nil)
+	var lines []reply.Line
+	groups := map[standing][]int{}
+	last := false
+	w.mu.Lock()
+	for i, s := range news {
+		p := w.ports[s.Port]
+		if p == nil || p.seen == p.told || (p.seen == answers) != (rows[i].Way != "") {
+			continue
+		}
+		p.told, p.noted = p.seen, w.now()
+		p.count++
+		last = last || p.count == mostNotes
+		groups[p.seen] = append(groups[p.seen], s.Port)
+		lines = append(lines, reply.Line{p.seen.mark(), " Port ", reply.Bold("%d", s.Port), ": ", rows[i].Behind})
+	}
+	w.mu.Unlock()
+	if len(lines) > 3 {
+		lines = groupLines(groups)
+	}
+	if last {
+		lines = append(lines, reply.Line{"That changes often, so I say no more about it for now; ", reply.Mono("!forwards"), " tells how it stands."})
+	}
+	if len(lines) > 0 {
+		err := w.notes.Note(ctx, fmt.Sprintf("watch-%d", time.Now().UnixNano()), reply.Doc{reply.Lines{Items: lines}})
+		if err != nil && ctx.Err() == nil {
+			w.log.WithError(err).Warn("could not tell what changed behind a port")
+		}
+	}
+	w.mu.Lock()
+	w.telling = false
+	w.mu.Unlock()
+	w.poke()
+}
+
+func (s standing) mark() string {
+	return map[standing]string{answers: "✅", silent: "⏳", held: "❌"}[s]
+}
+
+// groupLines are for many at once, as when a sandbox is made anew.
+func groupLines(groups map[standing][]int) (lines []reply.Line) {
+	for _, group := range []struct {
+		standing  standing
+		one, more string
+	}{
+		{answers, "answers now", "answer now"},
+		{silent, "does not answer any more", "do not answer any more"},
+		{held, "is taken by another program; I try again", "are taken by other programs; I try again"},
+	} {
+		if ports := groups[group.standing]; len(ports) > 0 {
+			lines = append(lines, reply.Line{group.standing.mark(), " ", plural(len(ports), "Port ", "Ports "), reply.Bold("%s", join(ports)), " ",
+				plural(len(ports), group.one, group.more), "."})
+		}
+	}
+	return lines
+}
