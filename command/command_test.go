@@ -121,7 +121,7 @@ func newBench(t *testing.T) *bench {
 	b.commands = New(Services{
 		Forwards: b.forwards, People: b.town, Addresses: b.town, Server: b.town.server, Agents: &claw{path: filepath.Join(t.TempDir(), "none.json")}, Records: records,
 		Health: []Check{{"sun", func(context.Context) Finding { return Finding{Mark: NotWell, Fact: "it sets", Todo: "wait"} }}},
-		Settings: Settings{FirstPort: 39000, LastPort: 39099, ServerName: "test", Owners: []string{"@o:test"}, Bot: "@bot:test", CardLifetime: 30 * time.Minute,
+		Settings: Settings{FirstPort: 29000, LastPort: 29099, ServerName: "test", Owners: []string{"@o:test"}, Bot: "@bot:test", CardLifetime: 30 * time.Minute,
 			Address: func(context.Context) string { return "http://home" }, Hosts: func(context.Context) []string { return nil }},
 	})
 	return b
@@ -154,23 +154,23 @@ func (b *bench) doAs(t *testing.T, request Request, line string) (string, error)
 
 func TestMistakesGetOnePlainSentence(t *testing.T) {
 	b := newBench(t)
-	b.forwards.held[39007] = "nginx (pid 812)"
-	if _, err := b.do(t, "forward 39001"); err != nil {
+	b.forwards.held[29007] = "nginx (pid 812)"
+	if _, err := b.do(t, "forward 29001"); err != nil {
 		t.Fatal(err)
 	}
 	for line, want := range map[string]string{
-		"forwrd 39005":                 "There is no !forwrd. Did you mean !forward or !forwards?",
+		"forwrd 29005":                 "There is no !forwrd. Did you mean !forward or !forwards?",
 		"xyzzy":                        "There is no !xyzzy. !help lists what there is.",
 		"forward":                      "Say a port, for example 9005.\nUsage: !forward PORT... [--to PORT] [--agent NAME] [--for TIME] [--on WHERE]",
-		"forward 80":                   "I forward the ports 39000 to 39099 only; 80 is outside. The range is set by forwards.range in fraktalia.yaml.",
-		"forward https":                `"https" is no port: say a number such as 39000, or a range such as 39000-39009.`,
-		"forward 39009-39000":          "39009-39000 runs backwards: say 39000-39009.",
-		"forward 99999999999999999999": `"99999999999999999999" is no port: say a number such as 39000, or a range such as 39000-39009.`,
-		"forward 39007":                "Port 39007 is taken by nginx (pid 812). Choose another port, or stop that program.",
-		"forward 39001":                "Port 39001 is forwarded already. !forwards lists what is open.",
-		"forward 39002 --to 70000":     "--to takes one port between 1 and 65535, for one forward.",
-		"forward 39002 --bogus":        "Unknown flag: --bogus.\nUsage: !forward PORT... [--to PORT] [--agent NAME] [--for TIME] [--on WHERE]",
-		"unforward 39050":              "Port 39050 is not forwarded. !forwards lists what is open.",
+		"forward 80":                   "I forward the ports 29000 to 29099 only; 80 is outside. The range is set by forwards.range in fraktalia.yaml.",
+		"forward https":                `"https" is no port: say a number such as 29000, or a range such as 29000-29009.`,
+		"forward 29009-29000":          "29009-29000 runs backwards: say 29000-29009.",
+		"forward 99999999999999999999": `"99999999999999999999" is no port: say a number such as 29000, or a range such as 29000-29009.`,
+		"forward 29007":                "Port 29007 is taken by nginx (pid 812). Choose another port, or stop that program.",
+		"forward 29001":                "Port 29001 is forwarded already. !forwards lists what is open.",
+		"forward 29002 --to 70000":     "--to takes one port between 1 and 65535, for one forward.",
+		"forward 29002 --bogus":        "Unknown flag: --bogus.\nUsage: !forward PORT... [--to PORT] [--agent NAME] [--for TIME] [--on WHERE]",
+		"unforward 29050":              "Port 29050 is not forwarded. !forwards lists what is open.",
 		"forwards now":                 `"now" is one word too many.` + "\nUsage: !forwards",
 		"adduser bob":                  "@bob:test exists already (or did once: names are not given twice). Choose another name.",
 		"adduser @eve:other.example":   "I can make accounts on test only, not on other.example.",
@@ -232,7 +232,7 @@ func TestPanicIsAnErrorOfOneCommand(t *testing.T) {
 func TestGateRefusesEveryCommand(t *testing.T) {
 	b := newBench(t)
 	for _, cmd := range (&run{}).tree().Commands() {
-		for _, line := range []string{cmd.Name(), cmd.Name() + " 39001", cmd.Name() + " --help"} {
+		for _, line := range []string{cmd.Name(), cmd.Name() + " 29001", cmd.Name() + " --help"} {
 			_, err := b.doAs(t, Request{Sender: "@eve:test"}, line)
 			var refused *Refused
 			if !errors.As(err, &refused) {

@@ -188,18 +188,18 @@ func (b *leaseBench) open(t *testing.T, port int) bool {
 // at its end, with restarts in between, at each of which nothing is said twice.
 func TestADayOfLeases(t *testing.T) {
 	b := newLeaseBench(t)
-	text, err := b.do(t, "forward 39001-39003 --for 2h")
+	text, err := b.do(t, "forward 29001-29003 --for 2h")
 	if err != nil || !strings.Contains(text, "until 14:00 (2 hours)") {
 		t.Fatalf("%q %v", text, err)
 	}
-	if _, err := b.do(t, "forward 39005 --for 1d"); err != nil {
+	if _, err := b.do(t, "forward 29005 --for 1d"); err != nil {
 		t.Fatal(err)
 	}
 	if b.until(t, 13, 49); b.hall.count() != 0 {
 		t.Errorf("too early: %s", b.hall.last())
 	}
 	b.until(t, 13, 51)
-	if b.hall.count() != 1 || b.hall.last() != "⏳ Ports 39001-39003 close in 10 minutes, at 14:00. Click ✅ and it stays open for 2 hours more." {
+	if b.hall.count() != 1 || b.hall.last() != "⏳ Ports 29001-29003 close in 10 minutes, at 14:00. Click ✅ and it stays open for 2 hours more." {
 		t.Errorf("%d messages: %s", b.hall.count(), b.hall.last())
 	}
 	<-b.hall.said
@@ -207,27 +207,27 @@ func TestADayOfLeases(t *testing.T) {
 	b.until(t, 13, 55)
 	b.hall.click(b.hall.names[0])
 	<-b.hall.said
-	if text := b.hall.last(); text != "Ports 39001-39003 stay open until 16:00 (2 hours 5 minutes)." {
+	if text := b.hall.last(); text != "Ports 29001-29003 stay open until 16:00 (2 hours 5 minutes)." {
 		t.Error(text)
 	}
 	b.restart()
 	b.until(t, 15, 49)
-	if b.hall.count() != 1 || !b.open(t, 39002) {
+	if b.hall.count() != 1 || !b.open(t, 29002) {
 		t.Errorf("%d messages at 15:49", b.hall.count())
 	}
-	if _, err := b.do(t, "forward 39002 --for ever"); err != nil {
+	if _, err := b.do(t, "forward 29002 --for ever"); err != nil {
 		t.Error(err)
 	}
 	b.until(t, 16, 0)
-	if b.hall.count() != 3 || b.hall.last() != "The time of ports 39001 39003 is over (2 hours, until 16:00): closed. !forward 39001 39003 --for 2h opens them again." {
+	if b.hall.count() != 3 || b.hall.last() != "The time of ports 29001 29003 is over (2 hours, until 16:00): closed. !forward 29001 29003 --for 2h opens them again." {
 		t.Errorf("%d messages: %s", b.hall.count(), b.hall.last())
 	}
-	if b.open(t, 39001) || !b.open(t, 39002) || b.open(t, 39003) {
+	if b.open(t, 29001) || !b.open(t, 29002) || b.open(t, 29003) {
 		t.Error("not closed what was to be closed")
 	}
 	b.hall.click(b.hall.names[1]) // too late
 	b.until(t, 36, 0)             // noon of the next day
-	if b.open(t, 39005) || !b.open(t, 39002) {
+	if b.open(t, 29005) || !b.open(t, 29002) {
 		t.Error("the day's lease goes on")
 	}
 	if n := b.hall.count(); n != 5 {
@@ -242,22 +242,22 @@ func TestADayOfLeases(t *testing.T) {
 // lease ends.
 func TestANewLeaseIsNotEndedByTheOldOne(t *testing.T) {
 	b := newLeaseBench(t)
-	for _, line := range []string{"forward 39001 --for 1h", "unforward 39001", "forward 39001 --for 3h"} {
+	for _, line := range []string{"forward 29001 --for 1h", "unforward 29001", "forward 29001 --for 3h"} {
 		if _, err := b.do(t, line); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if b.until(t, 14, 0); !b.open(t, 39001) {
+	if b.until(t, 14, 0); !b.open(t, 29001) {
 		t.Error("closed by the lease of before")
 	}
-	if b.until(t, 15, 0); b.open(t, 39001) {
+	if b.until(t, 15, 0); b.open(t, 29001) {
 		t.Error("still open")
 	}
 	// Ended, and opened again before anybody was told.
-	if _, err := b.do(t, "forward 39001"); err != nil {
+	if _, err := b.do(t, "forward 29001"); err != nil {
 		t.Fatal(err)
 	}
-	if b.until(t, 23, 0); !b.open(t, 39001) {
+	if b.until(t, 23, 0); !b.open(t, 29001) {
 		t.Error("what stays was closed")
 	}
 }

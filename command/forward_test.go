@@ -17,21 +17,21 @@ import (
 // A range opens whole or not at all.
 func TestForwardRangeIsAllOrNothing(t *testing.T) {
 	b := newBench(t)
-	b.forwards.held[39012] = "vim"
-	if _, err := b.do(t, "forward 39010-39013"); err == nil {
+	b.forwards.held[29012] = "vim"
+	if _, err := b.do(t, "forward 29010-29013"); err == nil {
 		t.Fatal("opened a range with a port that is taken")
 	}
 	if open := b.forwards.List(); len(open) != 0 {
 		t.Errorf("left %+v", open)
 	}
-	text, err := b.do(t, "forward 39020-39021 39020")
+	text, err := b.do(t, "forward 29020-29021 29020")
 	if err != nil || strings.Count(text, "is open") != 2 {
 		t.Errorf("%q %v", text, err)
 	}
-	if _, err = b.do(t, "unforward 39020 39022"); err == nil || !strings.HasPrefix(err.Error(), "Port 39022 is not forwarded, so I closed none.") || len(b.forwards.List()) != 2 {
+	if _, err = b.do(t, "unforward 29020 29022"); err == nil || !strings.HasPrefix(err.Error(), "Port 29022 is not forwarded, so I closed none.") || len(b.forwards.List()) != 2 {
 		t.Errorf("%v left %d", err, len(b.forwards.List()))
 	}
-	if text, err = b.do(t, "unforward all"); err != nil || text != "Ports 39020 39021 are closed." {
+	if text, err = b.do(t, "unforward all"); err != nil || text != "Ports 29020 29021 are closed." {
 		t.Errorf("%q %v", text, err)
 	}
 }
@@ -39,17 +39,17 @@ func TestForwardRangeIsAllOrNothing(t *testing.T) {
 // Many ports are told in one line, and listed up to a bound.
 func TestManyForwardsAreToldBriefly(t *testing.T) {
 	b := newBench(t)
-	text, err := b.do(t, "forward 39000-39049")
-	if err != nil || text != "Ports 39000-39049 are open at 127.0.0.1; 0 answer. !forwards tells more." {
+	text, err := b.do(t, "forward 29000-29049")
+	if err != nil || text != "Ports 29000-29049 are open at 127.0.0.1; 0 answer. !forwards tells more." {
 		t.Fatalf("%q %v", text, err)
 	}
-	if text, _ = b.do(t, "forwards"); strings.Count(text, "127.0.0.1:390") != 40 || !strings.Contains(text, "… and 10 more.") {
+	if text, _ = b.do(t, "forwards"); strings.Count(text, "127.0.0.1:290") != 40 || !strings.Contains(text, "… and 10 more.") {
 		t.Error(text)
 	}
 	if text, _ = b.do(t, "forwards --json"); strings.Count(text, `"port":`) != 50 {
 		t.Error(text)
 	}
-	if text, _ = b.doAs(t, Request{Sender: "@o:test", Role: Owner, Shell: true}, "forwards"); strings.Count(text, "127.0.0.1:390") != 50 {
+	if text, _ = b.doAs(t, Request{Sender: "@o:test", Role: Owner, Shell: true}, "forwards"); strings.Count(text, "127.0.0.1:290") != 50 {
 		t.Error(text)
 	}
 }
@@ -58,13 +58,13 @@ func TestManyForwardsAreToldBriefly(t *testing.T) {
 func TestUnforwardKnowsNoRange(t *testing.T) {
 	b := newBench(t)
 	ctx := context.Background()
-	if err := b.records.SaveForward(ctx, store.Forward{Port: 38000}); err != nil {
+	if err := b.records.SaveForward(ctx, store.Forward{Port: 28000}); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.forwards.Open(forwarder.Spec{Port: 38001}); err != nil {
+	if err := b.forwards.Open(forwarder.Spec{Port: 28001}); err != nil {
 		t.Fatal(err)
 	}
-	if text, err := b.do(t, "unforward 38000 38001"); err != nil || text != "Ports 38000 38001 are closed." {
+	if text, err := b.do(t, "unforward 28000 28001"); err != nil || text != "Ports 28000 28001 are closed." {
 		t.Errorf("%q %v", text, err)
 	}
 	if saved, _ := b.records.Forwards(ctx); len(saved) != 0 || len(b.forwards.List()) != 0 {
@@ -75,7 +75,7 @@ func TestUnforwardKnowsNoRange(t *testing.T) {
 // What undoes an unforward opens the ports as they were, all or none.
 func TestUndoOfUnforwardKeepsTargets(t *testing.T) {
 	b := newBench(t)
-	for _, line := range []string{"forward 39030 --to 80 --agent mox", "forward 39031-39033 --agent 'fly 2'", "forward 39034"} {
+	for _, line := range []string{"forward 29030 --to 80 --agent mox", "forward 29031-29033 --agent 'fly 2'", "forward 29034"} {
 		if _, err := b.do(t, line); err != nil {
 			t.Fatal(err)
 		}
@@ -90,11 +90,11 @@ func TestUndoOfUnforwardKeepsTargets(t *testing.T) {
 		_, err := r.takeBack(context.Background(), answer.Undo)
 		return err
 	}
-	b.forwards.held[39032] = "vim"
+	b.forwards.held[29032] = "vim"
 	if err := again(); err == nil || len(b.forwards.List()) != 0 {
 		t.Errorf("%v left %v", err, b.specs())
 	}
-	delete(b.forwards.held, 39032)
+	delete(b.forwards.held, 29032)
 	if err := again(); err != nil || !slices.Equal(before, b.specs()) {
 		t.Errorf("%q gave %v, %v", answer.Undo, b.specs(), err)
 	}
@@ -108,10 +108,10 @@ func TestLanesHoldForEverybody(t *testing.T) {
 	var opened atomic.Int32
 	for range 8 {
 		asking.Go(func() {
-			_, err := b.commands.Do(context.Background(), Request{Args: []string{"forward", "39040"}, Sender: "@o:test", Role: Owner}, b.desk)
+			_, err := b.commands.Do(context.Background(), Request{Args: []string{"forward", "29040"}, Sender: "@o:test", Role: Owner}, b.desk)
 			if err == nil {
 				opened.Add(1)
-			} else if !strings.HasPrefix(err.Error(), "Port 39040 is forwarded already.") {
+			} else if !strings.HasPrefix(err.Error(), "Port 29040 is forwarded already.") {
 				t.Error(err)
 			}
 		})
@@ -131,7 +131,7 @@ func TestWaitingForALane(t *testing.T) {
 	waiting := &desk{updates: make(chan reply.Doc, 1)}
 	done := make(chan error)
 	go func() {
-		_, err := b.commands.Do(ctx, Request{Args: []string{"forward", "39041"}, Sender: "@o:test", Role: Owner}, waiting)
+		_, err := b.commands.Do(ctx, Request{Args: []string{"forward", "29041"}, Sender: "@o:test", Role: Owner}, waiting)
 		done <- err
 	}()
 	<-waiting.updates
@@ -140,7 +140,7 @@ func TestWaitingForALane(t *testing.T) {
 		t.Error(err)
 	}
 	<-lane
-	if _, err := b.do(t, "forward 39041"); err != nil {
+	if _, err := b.do(t, "forward 29041"); err != nil {
 		t.Error(err)
 	}
 }
