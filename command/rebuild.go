@@ -201,10 +201,21 @@ func (b *building) build(ctx context.Context) (err error) {
 		return err
 	}
 	crashpoint.At("rebuild.built")
-	if b.flags.profile != "" {
-		return b.Recipe.Choose(b.selection)
+	return b.keepProfile()
+}
+
+// keepProfile makes the profile of this build the chosen one. Whatever else
+// was chosen while it was built stays.
+func (b *building) keepProfile() error {
+	if b.flags.profile == "" {
+		return nil
 	}
-	return nil
+	selection, err := b.Recipe.Selection()
+	if err != nil {
+		return b.recipeProblem(err)
+	}
+	selection.Profile = b.flags.profile
+	return b.Recipe.Choose(selection)
 }
 
 // check tests the candidate before it becomes the live image. One that is the

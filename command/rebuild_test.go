@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -207,6 +208,47 @@ func TestPreflightRefusesWhatWouldEndBadly(t *testing.T) {
 		if test.refusal == "" && err != nil || test.refusal != "" && (err == nil || !strings.Contains(err.Error(), test.refusal) || !strings.HasSuffix(err.Error(), untouched)) {
 			t.Errorf("%s: %v, want %q", name, err, test.refusal)
 		}
+	}
+}
+
+// slow is an engine on which something else happens while it builds.
+type slow struct {
+	Builder
+	meanwhile func()
+}
+
+func (s slow) Build(context.Context, sandbox.BuildOptions, func(sandbox.Progress)) (sandbox.BuildResult, error) {
+	s.meanwhile()
+	return sandbox.BuildResult{}, nil
+}
+
+// What is chosen while an image is built with another profile is not lost.
+func TestProfileOfABuildIsKeptBesideNewerChoices(t *testing.T) {
+	k := &kitchen{selection: docker.Selection{Profile: "chat"}}
+	meanwhile := func() { k.selection.Late = []string{"htop"} }
+	b := &building{run: &run{talk: &desk{}, Services: Services{Recipe: k, Records: newBench(t).records, Builder: slow{meanwhile: meanwhile}}}}
+	b.flags.profile = "web"
+	err := b.build(t.Context())
+	if got := usedLine(k.selection); err != nil || got != "packages use web late=htop" {
+		t.Errorf("%s, %v", got, err)
+	}
+}
+
+func TestNoBaseSaysWhatToDo(t *testing.T) {
+	b := &building{run: &run{}}
+	for want, reason := range map[string]error{
+		"install mmdebstrap":          sandbox.ErrNoMmdebstrap,
+		"set sandbox.base":            sandbox.ErrNotDebian,
+		"see that the machine is onl": errors.New("no mirror"),
+	} {
+		err := b.failure(t.Context(), &sandbox.BaseError{Ref: "x:y", Pull: errors.New("no route"), Make: reason})
+		if !strings.Contains(err.Error(), want) || !strings.HasSuffix(err.Error(), untouched) {
+			t.Errorf("%v: %v", reason, err)
+		}
+	}
+	down := b.failure(t.Context(), &sandbox.EngineDownError{Host: "unix:///x", Err: errors.New("EOF")})
+	if !strings.Contains(down.Error(), "engine at unix:///x does not answer") || !strings.HasSuffix(down.Error(), untouched) {
+		t.Error(down)
 	}
 }
 
