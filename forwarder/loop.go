@@ -14,8 +14,9 @@ const (
 	// yieldEvery so often a loop lets the scheduler run. Go's monitor thread
 	// takes a goroutine that does not for 10 ms for one that hogs its processor:
 	// it then wakes every 20 us to interrupt it, which costs a ping a fifth of
-	// its time.
-	yieldEvery = 5 * time.Millisecond
+	// its time. More often than need be costs as well: the loop may come back on
+	// another thread.
+	yieldEvery = 9 * time.Millisecond
 
 	eventsPerTurn  = 128
 	acceptsPerTurn = 16

@@ -5,6 +5,9 @@
 // and python3. It prints one line a figure:
 //
 //	bench forwarder <metric> ours=<v> <peer>=<v> ratio=<ours/peer>
+//
+// With -faults it tries all of them for what forwarders get wrong, and prints
+// the table of docs/forwarder.md.
 package main
 
 import (
@@ -22,6 +25,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/githabideri/fraktalia/forwarder"
+	"github.com/githabideri/fraktalia/sandbox"
 )
 
 func main() {
@@ -36,17 +40,23 @@ func run() error {
 	to := flag.String("to", "", "with -serve: the service's address")
 	rounds := flag.Int("rounds", 5, "rounds, of which the medians are printed")
 	only := flag.String("only", "", "these peers only, with commas")
+	follow := flag.String("follow", "", "with -serve: follow this agent's sandbox instead")
+	faults := flag.Bool("faults", false, "try each for what forwarders get wrong, and print a table instead of figures")
+	which := flag.String("fault", "", "with -faults: those only with this in their names")
 	works := flag.String("works", "bulk,connect,ping,idle,many,recreate", "these works only")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if *serving != 0 {
-		return serve(ctx, *serving, *to)
+		return serve(ctx, *serving, *to, *follow)
 	}
 	b, clean, err := prepare()
 	defer clean()
 	if err != nil {
 		return err
+	}
+	if *faults {
+		return b.faults(ctx, *only, *which)
 	}
 	results := &results{}
 	chosen := slices.DeleteFunc(append([]peer{{name: direct}}, peers()...), func(p peer) bool {
@@ -73,7 +83,7 @@ func run() error {
 }
 
 // serve is this project's forwarder with one forward.
-func serve(ctx context.Context, port int, to string) error {
+func serve(ctx context.Context, port int, to, agent string) error {
 	at, err := netip.ParseAddrPort(to)
 	if err != nil {
 		return err
@@ -82,6 +92,13 @@ func serve(ctx context.Context, port int, to string) error {
 	log.SetOutput(io.Discard)
 	f := forwarder.New(forwarder.Options{Log: logrus.NewEntry(log)})
 	f.SetSandboxes([]forwarder.Sandbox{{ID: "target", Name: "target", Agent: "mox", Addrs: []netip.Addr{at.Addr()}}})
+	if agent != "" {
+		engine, err := sandbox.Connect("")
+		if err != nil {
+			return err
+		}
+		go sandbox.NewWatcher(engine, logrus.NewEntry(log), feed(f, agent)).Run(ctx) // ends with this process
+	}
 	if err := f.Open(forwarder.Spec{Port: port, To: int(at.Port()), Bind: forwarder.Loopback}); err != nil {
 		return err
 	}

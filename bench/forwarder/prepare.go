@@ -25,7 +25,7 @@ func prepare() (b *bench, clean func(), err error) {
 		exec.Command("docker", "rmi", name).Run()
 		os.RemoveAll(folder)
 	}
-	b = &bench{folder: folder, self: filepath.Join(folder, "self"), label: name}
+	b = &bench{folder: folder, self: filepath.Join(folder, "self"), port: targetPort, label: name, host: "127.0.0.1"}
 	if err := os.Chmod(folder, 0o755); err != nil { // other users start programs in it
 		return nil, clean, err
 	}
@@ -82,15 +82,22 @@ func (b *bench) startTarget(name string) error {
 	if out, err := load.CombinedOutput(); err != nil {
 		return fmt.Errorf("docker import: %w\n%s", err, out)
 	}
-	if _, err := command("docker", "run", "-d", "--ulimit", "nofile=20000:20000", "--name", name, "--label", b.label, name, "/target", fmt.Sprintf(":%d", targetPort)); err != nil {
-		return err
+	b.target, err = b.runTarget(name, "--label", b.label)
+	return err
+}
+
+// runTarget starts the service in a container and returns its address.
+func (b *bench) runTarget(name string, options ...string) (netip.Addr, error) {
+	words := append([]string{"run", "-d", "--ulimit", "nofile=20000:20000", "--name", name}, options...)
+	words = append(words, filepath.Base(b.folder), "/target", fmt.Sprintf(":%d", targetPort), fmt.Sprintf(":%d", webPort))
+	if _, err := command("docker", words...); err != nil {
+		return netip.Addr{}, err
 	}
 	addr, err := command("docker", "inspect", "-f", "{{.NetworkSettings.IPAddress}}", name)
 	if err != nil {
-		return err
+		return netip.Addr{}, err
 	}
-	b.target, err = netip.ParseAddr(addr)
-	return err
+	return netip.ParseAddr(addr)
 }
 
 func archive(program string) ([]byte, error) {

@@ -28,6 +28,11 @@ func (b *bench) recreate(ctx context.Context, rounds int, out *results) error {
 	defer group.Wait()
 	defer cancel()
 	name := b.label + "-sandbox"
+	// A network of its own: on the default one others take the address.
+	if _, err := command("docker", "network", "create", name); err != nil {
+		return err
+	}
+	defer exec.Command("docker", "network", "rm", name).Run()
 	defer exec.Command("docker", "rm", "-f", name).Run()
 	through, err := b.follow(ctx, group, name)
 	if err != nil {
@@ -60,11 +65,11 @@ func (b *bench) recreate(ctx context.Context, rounds int, out *results) error {
 // runSandbox starts the service in a container with OpenClaw's labels and
 // returns its address, which the engine gives again once it is free.
 func (b *bench) runSandbox(name string) (string, error) {
-	if _, err := command("docker", "run", "-d", "--name", name, "--label", "openclaw.sandbox=1",
+	if _, err := command("docker", "run", "-d", "--name", name, "--network", name, "--label", "openclaw.sandbox=1",
 		"--label", "openclaw.sessionKey=agent:"+name+":workspace:00", b.label, "/target", fmt.Sprintf(":%d", targetPort)); err != nil {
 		return "", err
 	}
-	addr, err := command("docker", "inspect", "-f", "{{.NetworkSettings.IPAddress}}", name)
+	addr, err := command("docker", "inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", name)
 	return fmt.Sprintf("%s:%d", addr, targetPort), err
 }
 
@@ -82,19 +87,28 @@ func (b *bench) follow(ctx context.Context, group *errgroup.Group, agent string)
 	log := logrus.New()
 	log.SetOutput(io.Discard)
 	f := forwarder.New(forwarder.Options{Log: logrus.NewEntry(log), Drain: time.Millisecond})
-	watcher := sandbox.NewWatcher(engine, logrus.NewEntry(log), func(s sandbox.Snapshot) {
-		var boxes []forwarder.Sandbox
-		for _, c := range s.Containers {
-			if c.Running() {
-				boxes = append(boxes, forwarder.Sandbox{ID: c.ID, Name: c.Name, Agent: c.Agent, Addrs: c.Addrs, Started: c.Started})
-			}
-		}
-		f.SetSandboxes(boxes)
-	})
+	watcher := sandbox.NewWatcher(engine, logrus.NewEntry(log), feed(f, agent))
 	group.Go(func() error { return watcher.Run(ctx) })
 	group.Go(func() error { return f.Run(ctx) })
 	at := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(port))
 	return at.String(), f.Open(forwarder.Spec{Port: port, To: targetPort, Agent: agent, Bind: forwarder.Loopback})
+}
+
+// feed tells a forwarder what the engine says of one agent's sandboxes.
+func feed(f *forwarder.Forwarder, agent string) func(sandbox.Snapshot) {
+	return func(s sandbox.Snapshot) {
+		if !s.Known {
+			f.SetUnknown(s.Err)
+			return
+		}
+		var boxes []forwarder.Sandbox
+		for _, c := range s.Containers {
+			if c.Running() && c.Agent == agent {
+				boxes = append(boxes, forwarder.Sandbox{ID: c.ID, Name: c.Name, Agent: c.Agent, Addrs: c.Addrs, Started: c.Started})
+			}
+		}
+		f.SetSandboxes(boxes)
+	}
 }
 
 // answered asks until somebody answers, and says when that was.

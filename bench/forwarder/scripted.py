@@ -1,7 +1,7 @@
 """A forwarder as scripts do it: for each connection the docker program is
 asked which container there is and where, and asyncio copies the bytes.
 
-Usage: scripted.py LISTEN_PORT LABEL CONTAINER_PORT
+Usage: scripted.py LISTEN_PORT LABEL CONTAINER_PORT LISTEN_ADDRESS
 """
 import asyncio
 import subprocess
@@ -29,7 +29,7 @@ async def copy(reader, writer):
         writer.close()
 
 
-async def main(port, label, to):
+async def main(port, label, to, listen):
     async def serve(reader, writer):
         try:
             host = await asyncio.to_thread(address, label)
@@ -39,8 +39,8 @@ async def main(port, label, to):
             return
         await asyncio.gather(copy(reader, up_writer), copy(up_reader, writer))
 
-    server = await asyncio.start_server(serve, "127.0.0.1", port)
+    server = await asyncio.start_server(serve, listen, port)
     await server.serve_forever()
 
 
-asyncio.run(main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3])))
+asyncio.run(main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]))

@@ -1,10 +1,13 @@
 // Command target is the service in the container that all forwarders of the
 // benchmark lead to. The first byte of a connection says what it wants: "b"
 // bytes without end, "e" everything sent back, "o" one byte sent back and the
-// connection closed by the service.
+// connection closed by the service, "n" the container's name and then as "e";
+// faults.go has what is wanted where forwarders are tried for faults.
+// A second address serves HTTP/2 and websockets.
 package main
 
 import (
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -18,16 +21,19 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	if len(os.Args) > 2 {
+		go func() { log.Fatal(web(os.Args[2])) }()
+	}
 	for {
 		conn, err := listener.Accept()
 		if err != nil {
 			log.Fatal(err)
 		}
-		go serve(conn)
+		go serve(conn.(*net.TCPConn))
 	}
 }
 
-func serve(conn net.Conn) {
+func serve(conn *net.TCPConn) {
 	defer conn.Close()
 	wish := make([]byte, 1)
 	if _, err := io.ReadFull(conn, wish); err != nil {
@@ -43,8 +49,14 @@ func serve(conn net.Conn) {
 		}
 	case 'e':
 		echo(conn)
+	case 'n':
+		name, _ := os.Hostname()
+		fmt.Fprintln(conn, name)
+		echo(conn)
 	case 'o':
 		conn.Write(wish)
+	default:
+		misbehave(conn, wish[0])
 	}
 }
 
