@@ -16,13 +16,14 @@ const barWidth = 20
 // sayEvery is how often something is said of what says nothing itself.
 const sayEvery = time.Second
 
-// progress shows where a build stands, by the names of its layers.
+// progress shows where a build stands, by the names of its layers, and what it
+// was going to do.
 func (p *plan) progress(what string, now sandbox.Progress) reply.Doc {
 	if i := p.of(now.Name, -1); i >= 0 {
 		layer := p.layers[i]
 		now.Name = layer.Name + ": " + layer.About
 	}
-	return buildProgress(what, now, p.expected)
+	return append(buildProgress(what, now, p.expected), reply.P(sentenceCase(p.sentence())))
 }
 
 func buildProgress(what string, p sandbox.Progress, expected time.Duration) reply.Doc {

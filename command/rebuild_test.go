@@ -126,7 +126,8 @@ func TestProgressTellsElapsedAndExpected(t *testing.T) {
 	now := sandbox.Progress{Step: 2, Steps: 4, Percent: 40, Elapsed: 72 * time.Second, Line: "Unpacking",
 		Name: "RUN --mount=x apt-get install -y --no-install-recommends python3 python3-pip python3-venv"}
 	text := p.progress("Building x:y", now).Text()
-	for _, want := range []string{"40 %", "step 2 of 4", "1m12s of about 3m0s", "python: OpenClaw's own file tools need python3", "Unpacking"} {
+	for _, want := range []string{"40 %", "step 2 of 4", "1m12s of about 3m0s", "python: OpenClaw's own file tools need python3", "Unpacking",
+		"Core, python and user anew, about 3m0s."} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
