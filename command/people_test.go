@@ -20,6 +20,7 @@ type town struct {
 	users map[string]*homeserver.User
 	in    map[string]Membership // by room and user
 	away  string
+	wait  time.Duration // what it asks to wait before it makes an account
 }
 
 func newTown(names ...string) *town {
@@ -48,6 +49,9 @@ func (t *town) Register(_ context.Context, account homeserver.Account) (string, 
 	defer t.mu.Unlock()
 	if err := t.asked("register"); err != nil {
 		return "", err
+	}
+	if t.wait > 0 {
+		return "", homeserver.ErrRateLimited{Action: "register", RetryAfter: t.wait}
 	}
 	id := "@" + account.Localpart + ":test"
 	if t.users[id] != nil {
@@ -171,6 +175,40 @@ func TestAddUserIsTakenBackAndGoesOn(t *testing.T) {
 	}
 	if _, err := b.do(t, "adduser kiminvite"); err == nil || !strings.Contains(err.Error(), "exists already") {
 		t.Errorf("a third time: %v", err)
+	}
+}
+
+// A homeserver that asks to wait has done nothing, and nothing is left behind.
+func TestRateLimitIsTold(t *testing.T) {
+	b := newBench(t)
+	b.town.wait = 90 * time.Second
+	if _, err := b.do(t, "adduser lea"); err == nil || !strings.Contains(err.Error(), "asks to wait 1m30s") {
+		t.Errorf("%v", err)
+	}
+	if guests, err := b.records.Guests(context.Background()); err != nil || len(guests) != 0 {
+		t.Errorf("%v %+v", err, guests)
+	}
+	if _, err := b.do(t, "adduser\nlea\nlou"); err == nil || !strings.Contains(err.Error(), "0 of 2 friends have accounts. 2 are missing") {
+		t.Errorf("a list: %v", err)
+	}
+	b.town.wait = 0
+	if _, err := b.do(t, "adduser\nlea\nlou"); err != nil {
+		t.Errorf("said again: %v", err)
+	}
+}
+
+// Owners and the bot are spared, whatever is asked.
+func TestOwnersAreSpared(t *testing.T) {
+	b := newBench(t)
+	for _, name := range []string{"o", "@o:test", "bot", "@bot:test"} {
+		for _, line := range []string{"removeuser", "lock", "logout", "passwd"} {
+			if _, err := b.do(t, line+" "+name); err == nil || !strings.Contains(err.Error(), "I do not") {
+				t.Errorf("%s %s: %v", line, name, err)
+			}
+		}
+	}
+	if b.town.users["@bob:test"].Locked {
+		t.Error("somebody else was locked")
 	}
 }
 
