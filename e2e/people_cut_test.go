@@ -37,55 +37,68 @@ func (s *solo) tries() int {
 	return strings.Count(said, "(send a message)") + strings.Count(said, "(hand a file over)")
 }
 
-// The homeserver goes down at each step of giving access and of taking it back,
-// before or after it has done what it was asked: the room hears how it stands,
-// and the same line said again does the rest, once.
-func TestHomeserverGoesDownInTheMiddle(t *testing.T) {
-	s := newSolo(t, "cut")
+// newCut is a solo whose bot reaches the homeserver through a Cutter.
+func newCut(t *testing.T, name string) (*solo, *harness.Cutter) {
+	t.Helper()
+	s := newSolo(t, name)
 	cutter, err := harness.NewCutter(s.Listen())
 	must(t, err)
 	t.Cleanup(func() { must(t, cutter.Close()) })
 	must(t, s.SetConfig("address: http://"+s.Listen(), "address: "+cutter.Address))
 	s.start(t)
+	return s, cutter
+}
+
+// The homeserver goes down at each step of giving access, before or after it
+// has done what it was asked: the room hears how it stands, and the same line
+// said again does the rest, once. What is sent into the room waits for it.
+func TestHomeserverGoesDownWhileAFriendIsAdded(t *testing.T) {
+	t.Parallel() // it mostly waits
+	s, cutter := newCut(t, "cutadd")
 	for i, c := range []struct{ what, when string }{
 		{"GET .*/v2/users/", harness.Before}, {"GET .*/v1/register", harness.Before},
 		{"POST .*/v1/register", harness.Before}, {"POST .*/v1/register", harness.After},
 		{"POST .*/invite", harness.Before}, {"POST .*/invite", harness.After},
 	} {
-		t.Run(fmt.Sprintf("adduser %s %s", c.what, c.when), func(t *testing.T) { s.addWhileDown(t, cutter, c.what, c.when, fmt.Sprintf("cut%d", i)) })
+		t.Run(c.what+" "+c.when, func(t *testing.T) { s.addWhileDown(t, cutter, c.what, c.when, fmt.Sprintf("cut%d", i)) })
 	}
 	for i, c := range []struct{ what, when string }{
 		{"POST .*/upload", harness.Before}, {"PUT .*/send/m.room.encrypted", harness.Before}, {"PUT .*/send/m.room.encrypted", harness.After},
 	} {
-		t.Run(fmt.Sprintf("card %s %s", c.what, c.when), func(t *testing.T) {
+		t.Run(c.what+" "+c.when, func(t *testing.T) {
 			out := s.cut(t, cutter, c.what, c.when, fmt.Sprintf("!adduser late%d", i))
 			if !out.OK || strings.Count(allWords(out), "Password: ") != 1 {
 				t.Errorf("ok=%v\n%s", out.OK, allWords(out))
 			}
 		})
 	}
+}
+
+// The same for what takes access back.
+func TestHomeserverGoesDownWhileAFriendIsRemoved(t *testing.T) {
+	t.Parallel() // it mostly waits
+	s, cutter := newCut(t, "cutremove")
 	for i, c := range []struct{ what, when string }{
 		{"POST .*/kick", harness.Before}, {"POST .*/kick", harness.After},
 		{"POST .*/delete_devices", harness.Before}, {"POST .*/delete_devices", harness.After},
 		{"POST .*/deactivate", harness.Before}, {"POST .*/deactivate", harness.After},
 	} {
-		t.Run(fmt.Sprintf("removeuser %s %s", c.what, c.when), func(t *testing.T) { s.removeWhileDown(t, cutter, c.what, c.when, fmt.Sprintf("gone%d", i)) })
+		t.Run(c.what+" "+c.when, func(t *testing.T) { s.removeWhileDown(t, cutter, c.what, c.when, fmt.Sprintf("gone%d", i)) })
 	}
-	t.Run("passwd", func(t *testing.T) {
-		out := s.cut(t, cutter, "POST .*/reset_password", harness.After, "!passwd cut0 --yes")
-		if out.OK || !strings.Contains(out.Body, "cannot tell whether the old password still works") {
-			t.Errorf("ok=%v\n%s", out.OK, out.Body)
-		}
-		if out := say(t, s.admin, "!passwd cut0"); !out.OK {
-			t.Error(out.Body)
-		}
-	})
-	t.Run("lock", func(t *testing.T) {
-		out := s.cut(t, cutter, "PUT .*/v2/users/", harness.Before, "!lock cut0")
-		if out.OK || !strings.Contains(out.Body, "does not answer") {
-			t.Errorf("ok=%v\n%s", out.OK, out.Body)
-		}
-	})
+	if out := say(t, s.admin, "!adduser kept"); !out.OK {
+		t.Fatal(out.Body)
+	}
+	out := s.cut(t, cutter, "POST .*/reset_password", harness.After, "!passwd kept --yes")
+	if out.OK || !strings.Contains(out.Body, "cannot tell whether the old password still works") {
+		t.Errorf("passwd: ok=%v\n%s", out.OK, out.Body)
+	}
+	if out := say(t, s.admin, "!passwd kept"); !out.OK {
+		t.Error(out.Body)
+	}
+	out = s.cut(t, cutter, "PUT .*/v2/users/", harness.Before, "!lock kept")
+	if out.OK || !strings.Contains(out.Body, "does not answer") {
+		t.Errorf("lock: ok=%v\n%s", out.OK, out.Body)
+	}
 }
 
 func (s *solo) addWhileDown(t *testing.T, cutter *harness.Cutter, what, when, name string) {
@@ -93,7 +106,6 @@ func (s *solo) addWhileDown(t *testing.T, cutter *harness.Cutter, what, when, na
 	if out.OK || !strings.Contains(out.Body, "not answer") || strings.Contains(out.Body, "nternal error") {
 		t.Errorf("ok=%v\n%s", out.OK, out.Body)
 	}
-	t.Log(out.Body)
 	out = say(t, s.admin, "!adduser "+name)
 	if !out.OK {
 		t.Fatalf("said again: %s", out.Body)
@@ -119,7 +131,6 @@ func (s *solo) removeWhileDown(t *testing.T, cutter *harness.Cutter, what, when,
 	if out.OK || !strings.Contains(out.Body, "came to a stop") || !strings.Contains(out.Body, "say it again for the rest") {
 		t.Errorf("ok=%v\n%s", out.OK, out.Body)
 	}
-	t.Log(out.Body)
 	if out := say(t, s.admin, "!removeuser "+name+" --yes"); !out.OK || !strings.Contains(out.Body, "closed") {
 		t.Errorf("said again: ok=%v\n%s", out.OK, out.Body)
 	}

@@ -45,6 +45,7 @@ func cardsIn(t *testing.T, c *client.Client, out client.Outcome) map[string]stri
 // Two hundred friends by one paste; the bot is killed in the middle, twice, and
 // nobody is lost or made twice.
 func TestTwoHundredFriends(t *testing.T) {
+	t.Parallel()
 	s := newSolo(t, "crowd")
 	list := crowd("guest", 200)
 	accounts := func() int {
