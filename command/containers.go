@@ -152,10 +152,13 @@ func stale(c sandbox.Container, live sandbox.Image) bool { return live.Exists &&
 // lastUse is when a container was last used, or else since when it was not.
 func (r *run) lastUse(c sandbox.Container) (last, unused *time.Time) {
 	at, since := r.Containers.LastUse(c.ID)
+	if since.IsZero() { // nobody has looked yet
+		since = time.Now()
+	}
 	switch {
 	case !at.IsZero():
 		return &at, nil
-	case since.IsZero() || c.Created.After(since):
+	case c.Created.After(since):
 		return nil, &c.Created
 	}
 	return nil, &since
@@ -209,6 +212,9 @@ func (row containerRow) useText() string {
 		return "busy: " + shorten(row.Works[0], 40)
 	case row.LastUse != nil:
 		return "idle for " + strings.ToLower(units.HumanDuration(time.Since(*row.LastUse)))
+	}
+	if row.UnusedSince.Equal(row.Created) {
+		return "not used yet"
 	}
 	return "not used for " + strings.ToLower(units.HumanDuration(time.Since(*row.UnusedSince))) + " or more"
 }

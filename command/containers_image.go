@@ -19,7 +19,10 @@ const (
 	// mostBuilds and mostGroups bound tables and pictures: both are to be read
 	// on a telephone.
 	mostBuilds = 6
-	mostGroups = 8
+	// soughtBuilds is how far back the build of the live image is looked for: it
+	// need not be the last, where one was rolled back.
+	soughtBuilds = 30
+	mostGroups   = 8
 )
 
 // imageFacts is what the live image is made of, and how it came to be.
@@ -55,11 +58,11 @@ func (r *run) imageFacts(ctx context.Context) (imageFacts, error) {
 		return facts, err
 	}
 	facts.Exists, facts.ID, facts.Size, facts.Made = image.Exists, image.ID, image.Size, image.Created
-	builds, err := r.Records.Builds(ctx, r.Settings.Image, mostBuilds)
+	builds, err := r.Records.Builds(ctx, r.Settings.Image, soughtBuilds)
 	if err != nil {
 		return facts, err
 	}
-	for _, b := range builds {
+	for _, b := range builds[:min(len(builds), mostBuilds)] {
 		facts.Builds = append(facts.Builds, buildRow{b.StartedAt, b.Duration.Seconds(), b.Outcome, b.Size, b.StartedBy})
 	}
 	at := slices.IndexFunc(builds, func(b store.Build) bool {
@@ -144,11 +147,12 @@ func (b buildRow) sizeText() string {
 // not.
 func (r *run) attachCharts(ctx context.Context, f imageFacts) reply.Doc {
 	stamp := time.Now().Format("2006-01-02-150405")
-	for name, c := range map[string]chart.Chart{"sandbox-size-" + stamp: f.sizes(), "sandbox-builds-" + stamp: f.times()} {
+	for i, c := range []chart.Chart{f.sizes(), f.times()} {
 		if len(c.Bars) == 0 {
 			continue
 		}
-		if err := r.attachChart(ctx, name+".png", c); err != nil {
+		name := []string{"sandbox-size-", "sandbox-builds-"}[i] + stamp + ".png"
+		if err := r.attachChart(ctx, name, c); err != nil {
 			return reply.Doc{reply.P("The pictures could not be handed over.")}
 		}
 	}

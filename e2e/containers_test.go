@@ -64,7 +64,7 @@ func TestSandboxTable(t *testing.T) {
 	tag := boxTag(t)
 	s := box(t, harness.Box{Agent: "abacus", Image: tag, User: "1234:1234"})
 	out := say(t, shared.admin, "!sandbox")
-	if !out.OK || !strings.Contains(out.HTML, "<table>") || !strings.Contains(out.Body, "✅ "+tag) || !strings.Contains(out.Body, "1234:1234") || !strings.Contains(out.Body, "not used for") {
+	if !out.OK || !strings.Contains(out.HTML, "<table>") || !strings.Contains(out.Body, "✅ "+tag) || !strings.Contains(out.Body, "1234:1234") || !strings.Contains(out.Body, "not used yet") {
 		t.Errorf("ok=%v\n%s", out.OK, out.Body)
 	}
 	begin(t, s, "sleep", "777")

@@ -145,4 +145,28 @@ func TestKilledWhileRecreating(t *testing.T) {
 		t.Errorf("ok=%v\n%s", again.OK, again.Body)
 	}
 	awaitGone(t, boxes[1])
+	t.Run("killed while a command runs", func(t *testing.T) { killedWhileRunning(t, s) })
+}
+
+// killedWhileRunning has the program killed while a command of the owner's runs
+// in a sandbox: it is told of, and not run again.
+func killedWhileRunning(t *testing.T, s *solo) {
+	b := box(t, harness.Box{Agent: "cr3", Image: boxTag(t)})
+	turn, err := s.admin.Say(within(t), "!sandbox run cr3 -- echo once >>/tmp/runs; echo begun; sleep 333")
+	must(t, err)
+	must(t, turn.Wait(within(t), "its output", func(turn *client.Turn) bool {
+		return slices.ContainsFunc(turn.Replies(), func(r client.Reply) bool { return strings.Contains(r.Body, "begun") })
+	}))
+	s.Process.Kill()
+	s.start(t)
+	out, err := turn.Final(within(t))
+	must(t, err)
+	if out.OK || !strings.Contains(out.Body, "What it ran may still run") {
+		t.Errorf("ok=%v\n%s", out.OK, out.Body)
+	}
+	runs, err := shared.engine.Exec(within(t), b, false, "cat", "/tmp/runs")
+	must(t, err)
+	if strings.Count(runs, "once") != 1 {
+		t.Errorf("it ran %d times", strings.Count(runs, "once"))
+	}
 }
