@@ -44,16 +44,21 @@ type Forwards interface {
 const forwardsLane = "forwards"
 
 func (r *run) forwardFamily() []*cobra.Command {
+	var only protocols
 	unforward := &cobra.Command{
-		Use:         "unforward PORT...|all",
+		Use:         "unforward PORT...|all [--udp|--tcp]",
 		Short:       "closes ports that were opened by forward",
 		Long:        "Connections that are open may end by themselves for a few seconds. undo opens the ports again as they were.",
 		Example:     "unforward 9005",
 		Aliases:     []string{"unfwd"},
 		Args:        some("a port, for example 9005, or all"),
 		Annotations: map[string]string{laneKey: forwardsLane},
-		RunE:        r.does(unforward),
+		RunE: r.does(func(ctx context.Context, r *run, args []string) (reply.Answer, error) {
+			return unforward(ctx, r, args, only)
+		}),
 	}
+	unforward.Flags().BoolVar(&only.udp, "udp", false, "only those for UDP")
+	unforward.Flags().BoolVar(&only.tcp, "tcp", false, "only those for TCP")
 	forwards := &cobra.Command{
 		Use:         "forwards",
 		Short:       "lists the open ports and what is behind them",
@@ -68,7 +73,7 @@ func (r *run) forwardFamily() []*cobra.Command {
 func (r *run) forwardCommand() *cobra.Command {
 	var w wish
 	cmd := &cobra.Command{
-		Use:   "forward PORT... [--to PORT] [--agent NAME] [--for TIME] [--on WHERE]",
+		Use:   "forward PORT... [--to PORT] [--agent NAME] [--for TIME] [--on WHERE] [--udp]",
 		Short: "opens ports of this machine to the agent's sandbox",
 		Long: "A forward stays until it is taken back or its time is over, also across restarts, and follows the sandbox when its container is made anew. " +
 			"Said again with other flags, it changes what they name and keeps the rest.",
@@ -83,6 +88,7 @@ func (r *run) forwardCommand() *cobra.Command {
 	flags.StringVar(&w.lease, "for", "", "how long it stays open: a `time` such as 90m, 2h or 3d; or ever, which is the default")
 	flags.StringVar(&w.on, "on", "", "`where` it can be reached: loopback, lan, tailnet with commas between, or any, which asks first; by default as forwards.listen says")
 	flags.BoolVar(&w.proxy, "proxy-protocol", false, "tell the service the client's address by the PROXY protocol, which it has to understand")
+	flags.BoolVar(&w.udp, "udp", false, "datagrams instead of connections; a port may be open for both")
 	skipsQuestion(cmd, &w.yes)
 	flags.StringVar(&w.until, "until", "", "when a lease ends that is taken back")
 	_ = flags.MarkHidden("until") // fails for a flag that is not there
@@ -97,7 +103,7 @@ func (r *run) forwardCommand() *cobra.Command {
 type wish struct {
 	to                      int
 	agent, lease, until, on string
-	proxy, yes              bool
+	proxy, yes, udp         bool
 	said                    func(flag string) bool
 }
 
@@ -105,7 +111,8 @@ type wish struct {
 // of them open, and what they become.
 type forwardPlan struct {
 	ports  []int
-	before map[int]store.Forward // empty where they are to be opened
+	udp    bool
+	before map[forwarder.Key]store.Forward // empty where they are to be opened
 	change func(*store.Forward)
 }
 
@@ -148,11 +155,12 @@ func (r *run) planForward(ctx context.Context, args []string, w wish) (forwardPl
 	if err != nil {
 		return forwardPlan{}, err
 	}
-	p := forwardPlan{ports: list, before: map[int]store.Forward{}, change: change}
+	p := forwardPlan{ports: list, udp: w.udp, before: map[forwarder.Key]store.Forward{}, change: change}
 	var open []int
 	for _, port := range list {
-		if f, ok := known[port]; ok {
-			p.before[port] = f
+		key := forwarder.Key{Port: port, UDP: w.udp}
+		if f, ok := known[key]; ok {
+			p.before[key] = f
 			open = append(open, port)
 		}
 	}
@@ -177,38 +185,40 @@ func (r *run) alreadyForwarded(open []int, of int) error {
 
 // carryOut makes the forwards what the plan says, all of them or none.
 func (r *run) carryOut(ctx context.Context, p forwardPlan) error {
-	var done []int
+	var done []forwarder.Key
 	for _, port := range p.ports {
-		record, open := p.before[port]
+		key := forwarder.Key{Port: port, UDP: p.udp}
+		record, open := p.before[key]
 		if !open {
-			record = store.Forward{Port: port, CreatedBy: r.request.Sender, CreatedAt: r.now()}
+			record = store.Forward{Port: port, UDP: p.udp, CreatedBy: r.request.Sender, CreatedAt: r.now()}
 		}
 		p.change(&record)
 		if err := r.openForward(ctx, record, p.before); err != nil {
 			ctx := context.WithoutCancel(ctx)
-			for _, port := range done {
-				err = errors.Join(err, r.putBack(ctx, port, p.before))
+			for _, key := range done {
+				err = errors.Join(err, r.putBack(ctx, key, p.before))
 			}
 			return err
 		}
-		done = append(done, port)
+		done = append(done, key)
 	}
 	return nil
 }
 
 // openForward remembers a forward before it opens it: killed in between, the
 // port is opened at the next start, as was asked.
-func (r *run) openForward(ctx context.Context, record store.Forward, before map[int]store.Forward) error {
+func (r *run) openForward(ctx context.Context, record store.Forward, before map[forwarder.Key]store.Forward) error {
+	key := keyOf(record)
 	if err := r.Records.SaveForward(ctx, record); err != nil {
 		return fmt.Errorf("remember forward %d: %w", record.Port, err)
 	}
 	crashpoint.At("forward.saved")
-	old, open := before[record.Port]
+	old, open := before[key]
 	if open && SpecOf(old) == SpecOf(record) {
 		return nil // only its lease is another
 	}
 	if open {
-		if err := r.closePort(record.Port); err != nil {
+		if err := r.closePort(key); err != nil {
 			return err
 		}
 	}
@@ -216,23 +226,25 @@ func (r *run) openForward(ctx context.Context, record store.Forward, before map[
 	if err == nil {
 		return nil
 	}
-	return errors.Join(r.forwardProblem(err), r.putBack(context.WithoutCancel(ctx), record.Port, before))
+	return errors.Join(r.forwardProblem(err), r.putBack(context.WithoutCancel(ctx), key, before))
 }
 
 // putBack makes a port what it was before.
-func (r *run) putBack(ctx context.Context, port int, before map[int]store.Forward) error {
-	old, open := before[port]
+func (r *run) putBack(ctx context.Context, key forwarder.Key, before map[forwarder.Key]store.Forward) error {
+	old, open := before[key]
 	if !open {
-		return r.closeForward(ctx, port)
+		return r.closeForward(ctx, key)
 	}
-	err := errors.Join(r.Records.SaveForward(ctx, old), r.closePort(port))
+	err := errors.Join(r.Records.SaveForward(ctx, old), r.closePort(key))
 	return errors.Join(err, r.Forwards.Open(SpecOf(old)))
 }
+
+func keyOf(f store.Forward) forwarder.Key { return forwarder.Key{Port: f.Port, UDP: f.UDP} }
 
 // SpecOf is a remembered forward as the forwarder wants it; a Bind of 0 is
 // what the configuration says.
 func SpecOf(f store.Forward) forwarder.Spec {
-	spec := forwarder.Spec{Port: f.Port, To: f.Target, Agent: f.Agent, ProxyProtocol: f.ProxyProtocol}
+	spec := forwarder.Spec{Port: f.Port, To: f.Target, Agent: f.Agent, ProxyProtocol: f.ProxyProtocol, UDP: f.UDP}
 	if f.Reach != "" {
 		// What was written has been checked; a later program's word is as none.
 		spec.Bind, _ = forwarder.ParseBind(f.Reach)

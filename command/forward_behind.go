@@ -26,7 +26,7 @@ const (
 )
 
 // rows looks behind the forwards, at several at once.
-func (r *run) rows(ctx context.Context, list []forwarder.Status, known map[int]store.Forward) []forwardRow {
+func (r *run) rows(ctx context.Context, list []forwarder.Status, known map[forwarder.Key]store.Forward) []forwardRow {
 	ctx, cancel := context.WithTimeout(ctx, probeWait)
 	defer cancel()
 	services := r.services(ctx, list)
@@ -34,7 +34,7 @@ func (r *run) rows(ctx context.Context, list []forwarder.Status, known map[int]s
 	var looking errgroup.Group
 	looking.SetLimit(probesAtOnce)
 	for i, status := range list {
-		looking.Go(func() error { rows[i] = r.row(ctx, status, known[status.Port], services); return nil })
+		looking.Go(func() error { rows[i] = r.row(ctx, status, known[status.Key()], services); return nil })
 	}
 	_ = looking.Wait() // none of them fails
 	return rows
@@ -74,6 +74,9 @@ func (r *run) row(ctx context.Context, s forwarder.Status, f store.Forward, serv
 		return row
 	}
 	way, err := r.Forwards.Probe(ctx, s.Key())
+	if s.UDP {
+		return datagrams(row, s, way, err)
+	}
 	inside := services[s.Sandbox.ID]()
 	at := inside.on(s.To)
 	row.Service = programs(at)
@@ -88,6 +91,23 @@ func (r *run) row(ctx context.Context, s forwarder.Status, f store.Forward, serv
 		return row
 	}
 	row.short, row.Behind = r.silence(s, inside, at, err)
+	return row
+}
+
+// datagrams tells of a forward for UDP what its last datagram met.
+func datagrams(row forwardRow, s forwarder.Status, way string, err error) forwardRow {
+	row.Way = way
+	switch {
+	case err != nil:
+		row.short = reply.Line{"⏳ nothing takes its datagrams"}
+		row.Behind = fmt.Sprintf("Nothing takes datagrams on %d in %s.", s.To, s.Sandbox.Name)
+	case way == "":
+		row.short = reply.Line{"no datagram yet"}
+		row.Behind = fmt.Sprintf("Datagrams go to %s; whether anything takes them shows with the first one.", s.Sandbox.Name)
+	default:
+		row.short = reply.Line{"✅ takes datagrams"}
+		row.Behind = fmt.Sprintf("Datagrams go to %s, and nothing refused them.", s.Sandbox.Name)
+	}
 	return row
 }
 

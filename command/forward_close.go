@@ -14,12 +14,20 @@ import (
 	"github.com/githabideri/fraktalia/store"
 )
 
-func unforward(ctx context.Context, r *run, args []string) (reply.Answer, error) {
+// protocols says which of a port's two forwards are meant; none is both.
+type protocols struct{ udp, tcp bool }
+
+func (p protocols) has(key forwarder.Key) bool {
+	return p.udp == p.tcp || p.udp == key.UDP
+}
+
+func unforward(ctx context.Context, r *run, args []string, only protocols) (reply.Answer, error) {
 	known, err := r.knownForwards(ctx)
 	if err != nil {
 		return reply.Answer{}, err
 	}
-	list := slices.Sorted(maps.Keys(known))
+	maps.DeleteFunc(known, func(key forwarder.Key, _ store.Forward) bool { return !only.has(key) })
+	list := portsIn(known)
 	if len(args) != 1 || !strings.EqualFold(args[0], "all") {
 		if list, err = r.ports(args, anyPort); err != nil {
 			return reply.Answer{}, err
@@ -31,39 +39,49 @@ func unforward(ctx context.Context, r *run, args []string) (reply.Answer, error)
 	if err := r.allKnown(list, known); err != nil {
 		return reply.Answer{}, err
 	}
-	for _, port := range list {
-		if err := r.closeForward(context.WithoutCancel(ctx), port); err != nil {
+	maps.DeleteFunc(known, func(key forwarder.Key, _ store.Forward) bool { return !slices.Contains(list, key.Port) })
+	for key := range known {
+		if err := r.closeForward(context.WithoutCancel(ctx), key); err != nil {
 			return reply.Answer{}, err
 		}
 	}
 	verb := plural(len(list), " is", " are")
-	return reply.Answer{Doc: reply.Say(plural(len(list), "Port ", "Ports "), join(list), verb, " closed."), Undo: r.reopening(list, known)}, nil
+	return reply.Answer{Doc: reply.Say(plural(len(list), "Port ", "Ports "), join(list), verb, " closed."), Undo: r.reopening(known)}, nil
+}
+
+// portsIn are the ports of forwards, sorted, each once.
+func portsIn(known map[forwarder.Key]store.Forward) (ports []int) {
+	for key := range known {
+		ports = append(ports, key.Port)
+	}
+	slices.Sort(ports)
+	return slices.Compact(ports)
 }
 
 // knownForwards are those that are open, and those that are remembered but
 // were left closed at the start because they are outside the range.
-func (r *run) knownForwards(ctx context.Context) (map[int]store.Forward, error) {
+func (r *run) knownForwards(ctx context.Context) (map[forwarder.Key]store.Forward, error) {
 	saved, err := r.Records.Forwards(ctx)
 	if err != nil {
 		return nil, err
 	}
-	known := map[int]store.Forward{}
+	known := map[forwarder.Key]store.Forward{}
 	for _, f := range saved {
-		known[f.Port] = f
+		known[keyOf(f)] = f
 	}
 	for _, s := range r.Forwards.List() {
-		if _, saved := known[s.Port]; !saved {
-			known[s.Port] = store.Forward{Port: s.Port, Target: s.To, Agent: s.Agent, ProxyProtocol: s.ProxyProtocol}
+		if _, saved := known[s.Key()]; !saved {
+			known[s.Key()] = store.Forward{Port: s.Port, UDP: s.UDP, Target: s.To, Agent: s.Agent, ProxyProtocol: s.ProxyProtocol}
 		}
 	}
 	return known, nil
 }
 
 // allKnown refuses a list with a port in it that is not forwarded.
-func (r *run) allKnown(ports []int, known map[int]store.Forward) error {
+func (r *run) allKnown(ports []int, known map[forwarder.Key]store.Forward) error {
 	var unknown []int
 	for _, port := range ports {
-		if _, ok := known[port]; !ok {
+		if !slices.Contains(portsIn(known), port) {
 			unknown = append(unknown, port)
 		}
 	}
@@ -80,12 +98,13 @@ func (r *run) allKnown(ports []int, known map[int]store.Forward) error {
 
 // reopening are the lines that open ports again as they were. What lay outside
 // the range was closed already, and could not be opened.
-func (r *run) reopening(ports []int, known map[int]store.Forward) string {
+func (r *run) reopening(known map[forwarder.Key]store.Forward) string {
 	alike := map[string][]int{} // by their flags
-	for _, port := range ports {
-		if r.forwardable("", port, port) == nil {
-			flags := flagsOf(known[port])
-			alike[flags] = append(alike[flags], port)
+	for _, port := range portsIn(known) {
+		for _, udp := range []bool{false, true} {
+			if f, ok := known[forwarder.Key{Port: port, UDP: udp}]; ok && r.forwardable("", port, port) == nil {
+				alike[flagsOf(f)] = append(alike[flagsOf(f)], port)
+			}
 		}
 	}
 	var lines []string
@@ -101,9 +120,10 @@ func flagsOf(f store.Forward) string {
 	if f.Target != 0 && f.Target != f.Port {
 		fmt.Fprintf(&flags, " --to=%d", f.Target)
 	}
-	if f.Agent != "" {
-		fmt.Fprintf(&flags, " --agent=%q", f.Agent)
+	if f.UDP {
+		flags.WriteString(" --udp")
 	}
+	fmt.Fprintf(&flags, " --agent=%q", f.Agent) // also "", so that nobody is asked whose
 	if f.Reach != "" {
 		fmt.Fprintf(&flags, " --on=%s", f.Reach)
 	}
@@ -125,11 +145,10 @@ func leaseFlags(f store.Forward) string {
 }
 
 // changingBack are the lines that make open forwards again what they were.
-func changingBack(ports []int, before map[int]store.Forward) string {
+func changingBack(before map[forwarder.Key]store.Forward) string {
 	var lines []string
-	for _, port := range ports {
-		f := before[port]
-		to := f.Target
+	for _, f := range before {
+		to, port := f.Target, f.Port
 		if to == 0 {
 			to = port
 		}
@@ -138,22 +157,26 @@ func changingBack(ports []int, before map[int]store.Forward) string {
 		if lease == "" {
 			lease = " --for=ever"
 		}
+		if f.UDP {
+			lease += " --udp"
+		}
 		lines = append(lines, line+lease+" --yes")
 	}
+	slices.Sort(lines)
 	return strings.Join(lines, "\n")
 }
 
 // closeForward closes a port and forgets it.
-func (r *run) closeForward(ctx context.Context, port int) error {
-	if err := r.closePort(port); err != nil {
+func (r *run) closeForward(ctx context.Context, key forwarder.Key) error {
+	if err := r.closePort(key); err != nil {
 		return err
 	}
-	return r.Records.DeleteForward(ctx, port, false)
+	return r.Records.DeleteForward(ctx, key.Port, key.UDP)
 }
 
 // closePort closes a port, which may be closed already.
-func (r *run) closePort(port int) error {
-	err := r.Forwards.Close(forwarder.Key{Port: port})
+func (r *run) closePort(key forwarder.Key) error {
+	err := r.Forwards.Close(key)
 	var closed *forwarder.NotOpenError
 	if errors.As(err, &closed) {
 		return nil

@@ -152,7 +152,7 @@ func (l *Leases) endDue(ctx context.Context) (open []store.Forward, err error) {
 			open = append(open, f)
 		default:
 			f.Ended = true
-			if err := errors.Join(l.services.Records.SaveForward(ctx, f), r.closePort(f.Port)); err != nil {
+			if err := errors.Join(l.services.Records.SaveForward(ctx, f), r.closePort(keyOf(f))); err != nil {
 				return nil, err
 			}
 			crashpoint.At("lease.ended")
@@ -166,7 +166,7 @@ func (l *Leases) endDue(ctx context.Context) (open []store.Forward, err error) {
 func byEnd(list []store.Forward) (groups [][]store.Forward) {
 	for _, f := range list {
 		at := slices.IndexFunc(groups, func(g []store.Forward) bool {
-			return g[0].Until.Equal(f.Until) && g[0].Note == f.Note && g[0].Lease == f.Lease
+			return g[0].Until.Equal(f.Until) && g[0].Note == f.Note && g[0].Lease == f.Lease && g[0].UDP == f.UDP
 		})
 		if at < 0 {
 			groups = append(groups, nil)
@@ -185,9 +185,16 @@ func portsOf(group []store.Forward) (ports []int) {
 	return ports
 }
 
+func udpFlag(udp bool) string {
+	if udp {
+		return " --udp"
+	}
+	return ""
+}
+
 // messageName names what is said of a group, in the same way after a restart.
 func messageName(what string, group []store.Forward) string {
-	return fmt.Sprintf("lease-%s-%d-%s", what, group[0].Until.UnixMilli(), strings.ReplaceAll(join(portsOf(group)), " ", "_"))
+	return fmt.Sprintf("lease-%s-%s-%d-%s", what, protocol(group[0].UDP), group[0].Until.UnixMilli(), strings.ReplaceAll(join(portsOf(group)), " ", "_"))
 }
 
 // once runs a task beside the leases, unless that one is running already.
@@ -211,7 +218,7 @@ func (l *Leases) once(name string, task func()) {
 func (l *Leases) tellEnd(ctx context.Context, group []store.Forward) {
 	ports := portsOf(group)
 	doc := reply.Say(fmt.Sprintf("The time of %s%s is over (%s, until %s): closed. ", plural(len(ports), "port ", "ports "), join(ports),
-		lasting(group[0].Lease), clock(group[0].Until, l.now())), reply.Mono("!forward %s --for %s", join(ports), shortTime(group[0].Lease)), plural(len(ports), " opens it again.", " opens them again."))
+		lasting(group[0].Lease), clock(group[0].Until, l.now())), reply.Mono("!forward %s --for %s%s", join(ports), shortTime(group[0].Lease), udpFlag(group[0].UDP)), plural(len(ports), " opens it again.", " opens them again."))
 	name := messageName("end", group)
 	l.once(name, func() {
 		if _, err := l.room.Announce(ctx, name, doc); err != nil {
@@ -239,7 +246,7 @@ func (l *Leases) tellBefore(ctx context.Context, group []store.Forward) {
 			return
 		}
 		l.logFailure(ctx, l.change(ctx, func(f *store.Forward) bool {
-			same := f.Until.Equal(until) && slices.Contains(ports, f.Port)
+			same := f.Until.Equal(until) && f.UDP == group[0].UDP && slices.Contains(ports, f.Port)
 			f.Note = ref
 			return same
 		}))

@@ -27,13 +27,16 @@ func (r *run) opened(ctx context.Context, p forwardPlan) (reply.Answer, error) {
 	if err != nil {
 		return reply.Answer{}, err
 	}
-	list := slices.DeleteFunc(r.Forwards.List(), func(s forwarder.Status) bool { return !slices.Contains(p.ports, s.Port) })
+	list := slices.DeleteFunc(r.Forwards.List(), func(s forwarder.Status) bool { return s.UDP != p.udp || !slices.Contains(p.ports, s.Port) })
 	rows, hosts := r.rows(ctx, list, known), r.Settings.Hosts(ctx)
-	answer := reply.Answer{Data: rows, Undo: "unforward " + join(p.ports)}
+	answer := reply.Answer{Data: rows, Undo: "unforward " + join(p.ports) + protocolFlag(p.udp)}
 	if len(p.before) > 0 {
-		answer.Undo = changingBack(p.ports, p.before)
+		answer.Undo = changingBack(p.before)
 	}
 	for _, row := range rows {
+		if row.Protocol == "udp" {
+			continue // nobody can tell without a datagram
+		}
 		r.Forwards.Told(row.Port, row.Way != "")
 	}
 	if len(list) > mostLines {
@@ -53,7 +56,7 @@ func (r *run) opened(ctx context.Context, p forwardPlan) (reply.Answer, error) {
 
 // openLine is "Port 9005 is open at box:9005, to 8080, until 14:32 (2 hours)".
 func openLine(s forwarder.Status, row forwardRow, hosts []string, now time.Time) reply.Line {
-	line := reply.Line{"Port ", reply.Bold("%d", s.Port), " is open at "}
+	line := reply.Line{"Port ", reply.Bold("%s", s.Key()), " is open at "}
 	for i, link := range links(hosts, s) {
 		if i > 0 {
 			line = append(line, ", ")
@@ -67,6 +70,16 @@ func openLine(s forwarder.Status, row forwardRow, hosts []string, now time.Time)
 		line = append(line, fmt.Sprintf(", until %s (%s)", clock(*row.Until, now), lasting(row.Until.Sub(now))))
 	}
 	return line
+}
+
+// protocolFlag is what names one of a port's two forwards.
+func protocolFlag(udp bool) string { return " --" + protocol(udp) }
+
+func protocol(udp bool) string {
+	if udp {
+		return "udp"
+	}
+	return "tcp"
 }
 
 // openedMany tells it in one line.
@@ -105,6 +118,10 @@ func links(hosts []string, s forwarder.Status) []reply.Span {
 	var list []reply.Span
 	for _, host := range addresses(hosts, s) {
 		address := fmt.Sprintf("%s:%d", host, s.Port)
+		if s.UDP {
+			list = append(list, reply.Mono("%s", address)) // nothing for a browser
+			continue
+		}
 		list = append(list, reply.Link("http://"+address, address))
 	}
 	return list
@@ -113,6 +130,7 @@ func links(hosts []string, s forwarder.Status) []reply.Span {
 // forwardRow is one forward for programs.
 type forwardRow struct {
 	Port      int    `json:"port"`
+	Protocol  string `json:"protocol"`
 	To        int    `json:"to"`
 	Agent     string `json:"agent"`
 	Container string `json:"container"`
@@ -163,7 +181,7 @@ func listForwards(ctx context.Context, r *run, _ []string) (reply.Answer, error)
 // portCell is the port, the one inside where it is another, and where people
 // reach it: each in a line of its own, because a room is narrow.
 func portCell(row forwardRow, links []reply.Span) reply.Lines {
-	head := reply.Line{reply.Bold("%d", row.Port)}
+	head := reply.Line{reply.Bold("%s", forwarder.Key{Port: row.Port, UDP: row.Protocol == "udp"})}
 	if row.To != row.Port {
 		head = append(head, fmt.Sprintf(" → %d", row.To))
 	}
@@ -204,7 +222,7 @@ func behindCell(row forwardRow, now time.Time) reply.Lines {
 
 // rowOf is all of a row but what is behind it.
 func rowOf(s forwarder.Status, f store.Forward) forwardRow {
-	row := forwardRow{Port: s.Port, To: s.To, Agent: s.Sandbox.Agent, Container: s.Sandbox.Name, State: s.State.String(), On: s.Bind.String(), ProxyProtocol: s.ProxyProtocol,
+	row := forwardRow{Port: s.Port, Protocol: protocol(s.UDP), To: s.To, Agent: s.Sandbox.Agent, Container: s.Sandbox.Name, State: s.State.String(), On: s.Bind.String(), ProxyProtocol: s.ProxyProtocol,
 		Listening: []string{}, Connections: s.Open, Total: s.Total, BytesIn: s.In, BytesOut: s.Out, Since: s.Since}
 	if row.Agent == "" {
 		row.Agent = s.Agent

@@ -85,7 +85,7 @@ func (w *Watch) Told(port int, answering bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, s := range w.services.Forwards.List() {
-		if s.Port != port {
+		if s.Port != port || s.UDP {
 			continue
 		}
 		now := standingOf(s)
@@ -139,7 +139,7 @@ func (w *Watch) Run(ctx context.Context) error {
 // Look looks at the forwards that are due, tells what has changed, and says
 // when the next one is due.
 func (w *Watch) Look(ctx context.Context) (next time.Time) {
-	list := w.services.Forwards.List()
+	list := slices.DeleteFunc(w.services.Forwards.List(), func(s forwarder.Status) bool { return s.UDP }) // tells nothing unasked
 	w.meet(list)
 	w.glance(ctx, list)
 	w.mu.Lock()

@@ -19,6 +19,9 @@ func (r *run) understood(w wish, ports int) (func(*store.Forward), error) {
 	if w.said("to") && (w.to < 1 || w.to > 65535 || ports > 1) {
 		return nil, Sorry("--to takes one port between 1 and 65535, for one forward.")
 	}
+	if w.proxy && w.udp {
+		return nil, Sorry("The PROXY protocol is for connections: leave out --proxy-protocol or --udp.")
+	}
 	reach, err := readReach(w.on)
 	if err != nil {
 		return nil, err
