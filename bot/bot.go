@@ -1,7 +1,8 @@
 // Package bot is the Matrix side: it signs the bot's device, follows the
 // server, reads the admin room, and turns messages of owners into requests and
 // answers into replies, edits, reactions and files. It knows no command. It
-// sends nothing unencrypted, ever: a room that is not encrypted gets no word.
+// sends nothing unencrypted: a room that is not encrypted gets no word, but for
+// the commands that a server's own admin room takes (adminroom.go).
 package bot
 
 import (

@@ -19,7 +19,8 @@ import (
 // that agents have there.
 type Rooms interface {
 	// MakeRoom makes an encrypted room with the bot in it and invites the
-	// owners and others. Errors: *AddressTaken.
+	// owners and others. An id beside an error is a room that was made but cannot
+	// be used. Errors: *AddressTaken.
 	MakeRoom(ctx context.Context, room NewRoom) (id string, err error)
 	// Disband removes everybody from a room that the bot made, and leaves it.
 	Disband(ctx context.Context, id string) error

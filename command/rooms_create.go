@@ -63,6 +63,9 @@ func createRoom(ctx context.Context, r *run, wish roomWish) (reply.Answer, error
 		}
 	}
 	id, err := r.Rooms.MakeRoom(ctx, room)
+	if err != nil && id != "" {
+		return reply.Answer{}, r.unmake(ctx, id, r.makeProblem(err))
+	}
 	if err != nil {
 		return reply.Answer{}, r.makeProblem(err)
 	}
@@ -223,7 +226,10 @@ func (r *run) moveIn(ctx context.Context, guest agentAccount, room string) (repl
 	}
 	crashpoint.At("createroom.bound")
 	if err := r.People.Invite(ctx, room, guest.user); err != nil {
-		_, back := r.also(context.WithoutCancel(ctx), bound.Undo)
+		var back error
+		if bound.Undo != "" {
+			_, back = r.also(context.WithoutCancel(ctx), bound.Undo)
+		}
 		return reply.Answer{}, Because(errors.Join(err, back), "The agent's account %s could not be invited.", guest.user)
 	}
 	bound.Doc = append(bound.Doc, reply.P(reply.Bold("%s", guest.agent), " is invited as "+guest.user+"."))

@@ -16,6 +16,7 @@ import (
 	"maunium.net/go/mautrix/id"
 
 	"github.com/githabideri/fraktalia/e2e/client"
+	"github.com/githabideri/fraktalia/e2e/harness"
 )
 
 // befriend makes an account and logs it in.
@@ -50,7 +51,12 @@ type listedRoom struct {
 // listed finds a room by its name in the shell's list; nil where there is none.
 func listed(t testing.TB, name string) *listedRoom {
 	t.Helper()
-	text, said, err := shared.Shell(within(t), nil, "rooms", "--json")
+	return listedOn(t, shared.Deployment, name)
+}
+
+func listedOn(t testing.TB, d *harness.Deployment, name string) *listedRoom {
+	t.Helper()
+	text, said, err := d.Shell(within(t), nil, "rooms", "--json")
 	if err != nil {
 		t.Fatalf("%v\n%s\n%s", err, text, said)
 	}
