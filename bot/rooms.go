@@ -189,7 +189,23 @@ func (b *Bot) roomRequest(k kind) *mautrix.ReqCreateRoom {
 			stateEvent(event.StateHistoryVisibility, &event.HistoryVisibilityEventContent{HistoryVisibility: k.history}),
 			stateEvent(event.StateGuestAccess, &event.GuestAccessEventContent{GuestAccess: event.GuestAccessForbidden}),
 		},
-		PowerLevelOverride: &event.PowerLevelsEventContent{Users: levels, InvitePtr: &k.inviteLevel},
+		PowerLevelOverride: &event.PowerLevelsEventContent{Users: levels, InvitePtr: &k.inviteLevel, Events: stateLevels()},
+	}
+}
+
+// stateLevels is what it takes to change a room: as homeservers have it by
+// default, but that an owner can upgrade it. In rooms of version 12 only the
+// creator could, and that is the bot.
+func stateLevels() map[string]int {
+	return map[string]int{
+		event.StateRoomName.Type:          50,
+		event.StateRoomAvatar.Type:        50,
+		event.StateCanonicalAlias.Type:    50,
+		event.StatePowerLevels.Type:       100,
+		event.StateHistoryVisibility.Type: 100,
+		event.StateEncryption.Type:        100,
+		event.StateServerACL.Type:         100,
+		event.StateTombstone.Type:         100,
 	}
 }
 

@@ -17,8 +17,7 @@ import (
 func TestRoomUpgradesAreFollowed(t *testing.T) {
 	s := newSolo(t, "upgrade")
 	s.start(t)
-	friend := befriend(t, s.admin, s, "uma")
-	_, err := friend.Enter(within(t), s.ChatRoom, s.BotUserID)
+	_, err := s.owner.Enter(within(t), s.ChatRoom, s.BotUserID)
 	must(t, err)
 	t.Run("a false successor", func(t *testing.T) { falseSuccessor(t, s) })
 	t.Run("the chat room", func(t *testing.T) { chatUpgrade(t, s) })

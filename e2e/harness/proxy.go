@@ -48,7 +48,9 @@ func NewProxy(target string) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Proxy{behind: httputil.NewSingleHostReverseProxy(address)}
+	behind := httputil.NewSingleHostReverseProxy(address)
+	behind.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) } // no noise
+	p := &Proxy{behind: behind}
 	p.server = httptest.NewServer(p)
 	p.Address = p.server.URL
 	return p, nil
