@@ -93,7 +93,7 @@ func short(line string) string {
 	return line
 }
 
-// people call a room this.
+// what people call a room.
 func (k kind) what() string {
 	if k.purpose == adminKind.purpose {
 		return "admin room"
@@ -116,9 +116,13 @@ func notMovedNotice(k kind, room id.RoomID, reason error) reply.Doc {
 	return reply.Say("⚠️ I do not go along to ", reply.Mono("%s", room), " as the ", k.what(), ": ", why, ".")
 }
 
-func movedNotice(k kind) reply.Doc {
+func movedNotice(k kind, powerful bool) reply.Doc {
+	doc := reply.Say("I have gone along with the upgraded chat room: friends are invited to the new one from here on.")
 	if k.purpose == adminKind.purpose {
-		return reply.Say("I have come along: this is the admin room from here on. In the old one I do not listen any more.")
+		doc = reply.Say("I have come along: this is the admin room from here on. In the old one I do not listen any more.")
 	}
-	return reply.Say("I have gone along with the upgraded chat room: friends are invited to the new one from here on.")
+	if !powerful {
+		doc = append(doc, reply.P("⚠️ The new room gives me no power, so I can invite nobody to it. Make me an administrator in the room's settings."))
+	}
+	return doc
 }

@@ -138,9 +138,21 @@ func (b *Bot) moveTo(ctx context.Context, k kind, old, room id.RoomID, state mau
 			b.Log.WithError(err).Warnf("could not invite %s to %s", owner, room)
 		}
 	}
-	b.Alert(ctx, movedNotice(k))
+	b.Alert(ctx, movedNotice(k, b.powerful(state)))
 	b.tellStrangers(ctx, k, state)
 	return nil
+}
+
+// powerful says whether the bot may invite people to a room. Whoever upgrades a
+// room has made the new one, and the bot, which made the old, is nobody there.
+func (b *Bot) powerful(state mautrix.RoomStateMap) bool {
+	levels := state[event.StatePowerLevels][""]
+	if levels == nil {
+		return false
+	}
+	power := levels.Content.AsPowerLevels()
+	power.CreateEvent = state[event.StateCreate][""]
+	return power.GetUserLevel(b.client.UserID) >= power.Invite()
 }
 
 // tellStrangers warns of those in a new admin room who are no owners.

@@ -123,7 +123,7 @@ func TestAccountsByTheServersAdminRoom(t *testing.T) {
 	}
 	out := say(t, s.admin, "!adduser wanda")
 	if !out.OK {
-		t.Fatal(out.Body)
+		t.Fatalf("%s\n%s", out.Body, s.Process.Said())
 	}
 	got := readCard(t, out.Body)
 	wanda, err := s.Person(within(t), got.user, got.password)

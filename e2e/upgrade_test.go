@@ -69,6 +69,8 @@ func chatUpgrade(t *testing.T, s *solo) {
 	next := upgrade(t, s.owner, s.ChatRoom)
 	inviteBot(t, s, next)
 	alerted(t, s.admin, "I have gone along with the upgraded chat room")
+	alerted(t, s.admin, "The new room gives me no power")
+	empower(t, s, next)
 	late := befriend(t, s.admin, s, "vera")
 	if _, err := late.WaitInvite(within(t), next); err != nil {
 		t.Errorf("friends are not invited to the new room: %v", err)
@@ -76,6 +78,16 @@ func chatUpgrade(t *testing.T, s *solo) {
 	if _, invited := late.Invites()[s.ChatRoom]; invited {
 		t.Error("invited to the old room")
 	}
+}
+
+// empower makes the bot an administrator of a room.
+func empower(t *testing.T, s *solo, room id.RoomID) {
+	t.Helper()
+	var levels event.PowerLevelsEventContent
+	must(t, s.owner.Raw().StateEvent(within(t), room, event.StatePowerLevels, "", &levels))
+	levels.Users[s.BotUserID] = 100
+	_, err := s.owner.Raw().SendStateEvent(within(t), room, event.StatePowerLevels, "", &levels)
+	must(t, err)
 }
 
 func adminUpgrade(t *testing.T, s *solo) {

@@ -2,7 +2,6 @@ package homeserver
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -84,7 +83,7 @@ func (c *Client) profile(ctx context.Context, token Secret, userID string) (User
 	}
 	r := request{action: "look up account", method: http.MethodGet, path: pathf("/_matrix/client/v3/profile/%s", userID), token: token}
 	err := c.call(ctx, r, &answer)
-	if refused(err, "M_NOT_FOUND") {
+	if status(err) == http.StatusNotFound { // with codes of all kinds
 		return User{}, ErrNotFound{Action: r.action, Name: userID}
 	}
 	return User{ID: userID, DisplayName: answer.DisplayName}, err
@@ -99,8 +98,7 @@ func (d *Dendrite) ResetPassword(ctx context.Context, userID string, password Se
 		body:   map[string]any{"password": password.Reveal(), "logout_devices": true},
 	}
 	err := d.admin(ctx, r, nil)
-	var response ErrResponse
-	if errors.As(err, &response) && response.Status == http.StatusNotFound {
+	if status(err) == http.StatusNotFound {
 		return ErrNotFound{Action: r.action, Name: userID}
 	}
 	return err
