@@ -19,8 +19,8 @@ func TestSessionsOfARoom(t *testing.T) {
 		"agent:mox:matrix:channel:!abc:host.org:thread:$event1": true,
 		"agent:mox:matrix:channel:!abc:host.org.evil":           false,
 		"agent:mox:matrix:channel:!abcd:host.org":               false,
-		"agent:mox:main":                                        false,
-		"agent:mox:discord:channel:!abc:host.org":               false,
+		"agent:mox:main": false,
+		"agent:mox:discord:channel:!abc:host.org": false,
 	} {
 		if got := ofRoom(key, "!abc:host.org"); got != want {
 			t.Errorf("%s: %v", key, got)
