@@ -42,7 +42,8 @@ type deployment struct {
 	started  time.Time
 	store    *store.Store
 	bot      *bot.Bot
-	engine   *sandbox.Engine
+	engine   *sandbox.Engine // this machine's, which engines has too
+	engines  *engines
 	ports    *forwarder.Forwarder
 	relays   *relays
 	watcher  *sandbox.Watcher
@@ -72,13 +73,18 @@ func open(ctx context.Context, c config.Config, log *logrus.Entry, version strin
 	if d.store, err = store.Open(ctx, filepath.Join(c.Data, "fraktalia.db")); err != nil {
 		return nil, err
 	}
-	if d.engine, err = sandbox.Connect(c.Sandbox.Docker); err != nil {
+	if d.engines, err = openEngines(c, log); err != nil {
 		return nil, errors.Join(err, d.store.Close())
 	}
-	d.relays = newRelays(func(string) (*sandbox.Engine, error) { return d.engine, nil }, log.WithField("part", "relay"))
-	d.ports = forwarder.New(forwarder.Options{Log: log.WithField("part", "forwarder"), Holder: holder, Drain: drain, Dialers: []forwarder.Dialer{d.relays}})
-	d.watcher = sandbox.NewWatcher(d.engine, log.WithField("part", "docker"), d.sandboxes)
+	d.engine = d.engines.local
+	d.relays = newRelays(d.engines.on, log.WithField("part", "relay"))
+	d.ports = forwarder.New(forwarder.Options{Log: log.WithField("part", "forwarder"), Holder: holder, Drain: drain, Dialers: []forwarder.Dialer{overSSH{d.engines}, d.relays}})
+	d.watcher = sandbox.NewWatcher(d.engine, log.WithField("part", "docker"), d.sandboxesOn(""))
 	d.addresses = &addresses{config: c.Homeserver, tailnet: tailnet.New(c.Tailscale.Socket), log: log.WithField("part", "address")}
+	for _, h := range d.engines.hosts {
+		d.ports.SetHostUnknown(h.Name, nil)
+		h.watcher = sandbox.NewWatcher(h.engine, log.WithField("part", "docker").WithField("host", h.Name), d.sandboxesOn(h.Name))
+	}
 	d.bot = bot.New(bot.Options{
 		Homeserver:   c.Homeserver.Address,
 		UserID:       c.Bot.UserID,
@@ -92,7 +98,7 @@ func open(ctx context.Context, c config.Config, log *logrus.Entry, version strin
 		OwnerJoined:  d.forgetFirstPassword,
 	})
 	d.server = newServer(c, d.bot, log.WithField("part", "homeserver"))
-	d.agents = newAgents(c, d.engine, d.bot, d.rosterEvent, log.WithField("part", "openclaw"))
+	d.agents = newAgents(c, d.engines, d.bot, d.rosterEvent, log.WithField("part", "openclaw"))
 	d.commands = command.New(d.services())
 	d.leases = d.commands.Leases(d.bot, log.WithField("part", "leases"))
 	d.watch = d.commands.Watch(d.bot, log.WithField("part", "forwards"))
@@ -102,7 +108,7 @@ func open(ctx context.Context, c config.Config, log *logrus.Entry, version strin
 // run serves until ctx ends. Ports and shell do not wait for the homeserver.
 func (d *deployment) run(ctx context.Context) error {
 	defer d.store.Close()
-	defer d.engine.Close()
+	defer d.engines.Close()
 	defer d.relays.pool.Close()
 	if err := d.restoreForwards(ctx); err != nil {
 		return err
@@ -120,6 +126,9 @@ func (d *deployment) run(ctx context.Context) error {
 	group.Go(func() error { return d.leases.Run(ctx) })
 	group.Go(func() error { return d.watch.Run(ctx) })
 	group.Go(func() error { return d.watcher.Run(ctx) })
+	for _, h := range d.engines.hosts {
+		group.Go(func() error { return h.watcher.Run(ctx) })
+	}
 	group.Go(func() error { return d.watchOpenClaw(ctx) })
 	group.Go(func() error { return server.Run(ctx) })
 	group.Go(func() error { return d.obey(ctx) })

@@ -165,17 +165,19 @@ func (d *deployment) beyondRange(port int) bool {
 	return port < d.config.Forwards.Range.First || port > d.config.Forwards.Range.Last
 }
 
-// sandboxes tells the forwarder what runs.
-func (d *deployment) sandboxes(now sandbox.Snapshot) {
-	d.running.Store(&now)
-	defer d.watch.Poke()
-	if !now.Known {
-		d.ports.SetUnknown(now.Err)
-		return
+// sandboxesOn tells the forwarder what runs on a host, "" on this machine.
+func (d *deployment) sandboxesOn(host string) func(sandbox.Snapshot) {
+	return func(now sandbox.Snapshot) {
+		d.running.Store(d.engines.noted(host, now))
+		defer d.watch.Poke()
+		if !now.Known {
+			d.ports.SetHostUnknown(host, now.Err)
+			return
+		}
+		list := running(now)
+		d.relays.keep(host, list)
+		d.ports.SetHost(host, list)
 	}
-	list := running(now)
-	d.relays.keep("", list)
-	d.ports.SetSandboxes(list)
 }
 
 // running are the containers that take connections.
@@ -183,7 +185,7 @@ func running(now sandbox.Snapshot) []forwarder.Sandbox {
 	var list []forwarder.Sandbox
 	for _, c := range now.Containers {
 		if c.Running() {
-			list = append(list, forwarder.Sandbox{ID: c.ID, Name: c.Name, Agent: c.Agent, Addrs: c.Addrs, Started: c.Started})
+			list = append(list, forwarder.Sandbox{ID: c.ID, Name: c.Name, Agent: c.Agent, Host: c.Host, Addrs: c.Addrs, Started: c.Started})
 		}
 	}
 	return list

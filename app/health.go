@@ -19,7 +19,7 @@ import (
 
 // health looks at every part of the deployment for !status.
 func (d *deployment) health() []command.Check {
-	return []command.Check{
+	checks := []command.Check{
 		{Part: "homeserver", Look: d.homeserverHealth},
 		{Part: "docker", Look: d.dockerHealth},
 		{Part: "sandbox image", Look: d.imageHealth},
@@ -30,6 +30,10 @@ func (d *deployment) health() []command.Check {
 		{Part: "database", Look: d.databaseHealth},
 		{Part: "fraktalia", Look: d.ownHealth},
 	}
+	for _, h := range d.engines.hosts {
+		checks = append(checks, command.Check{Part: "host " + h.Name, Look: d.hostHealth(h)})
+	}
+	return checks
 }
 
 func well(format string, args ...any) command.Finding {

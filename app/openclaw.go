@@ -18,7 +18,6 @@ import (
 	"github.com/githabideri/fraktalia/config"
 	"github.com/githabideri/fraktalia/openclaw"
 	"github.com/githabideri/fraktalia/openclaw/json5"
-	"github.com/githabideri/fraktalia/sandbox"
 	"github.com/githabideri/fraktalia/secretfile"
 )
 
@@ -40,13 +39,13 @@ type agents struct {
 	// noGateway says why there is none to ask.
 	noGateway error
 	guard     *openclaw.Guard
-	engine    *sandbox.Engine
+	engines   *engines
 	log       *logrus.Entry
 	*bot.Bot
 }
 
-func newAgents(c config.Config, engine *sandbox.Engine, bot *bot.Bot, notify func(context.Context, openclaw.Event), log *logrus.Entry) *agents {
-	a := &agents{path: c.OpenClaw.Config, engine: engine, log: log, Bot: bot, checker: newChecker(filepath.Join(c.Data, "cache"), log)}
+func newAgents(c config.Config, engines *engines, bot *bot.Bot, notify func(context.Context, openclaw.Event), log *logrus.Entry) *agents {
+	a := &agents{path: c.OpenClaw.Config, engines: engines, log: log, Bot: bot, checker: newChecker(filepath.Join(c.Data, "cache"), log)}
 	a.guard = openclaw.NewGuard(a.path, guardInterval, notify, log)
 	a.gateway, a.noGateway = openclaw.NewGateway(strings.TrimSuffix(c.OpenClaw.Gateway, "/"), gatewayToken(c.OpenClaw), &http.Client{Timeout: askLimit})
 	return a
@@ -150,21 +149,22 @@ func (a *agents) runsWith(path string) bool {
 func (a *agents) Sandboxes(ctx context.Context) ([]command.AgentSandbox, error) {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
-	containers, err := a.engine.Containers(ctx)
+	containers, err := a.engines.Containers(ctx)
 	if err != nil {
 		return nil, err
 	}
 	current := map[string]string{}
 	list := make([]command.AgentSandbox, len(containers))
 	for i, c := range containers {
-		if _, looked := current[c.Image]; !looked {
-			image, err := a.engine.ImageInfo(ctx, c.Image)
+		name := c.Host + " " + c.Image
+		if _, looked := current[name]; !looked {
+			image, err := a.engines.holding(c.ID).ImageInfo(ctx, c.Image)
 			if err != nil {
 				return nil, err
 			}
-			current[c.Image] = image.ID
+			current[name] = image.ID
 		}
-		tagged := current[c.Image]
+		tagged := current[name]
 		list[i] = command.AgentSandbox{Agent: c.Agent, Name: c.Name, Running: c.Running(), Stale: tagged != "" && tagged != c.ImageID}
 	}
 	return list, nil
@@ -172,7 +172,7 @@ func (a *agents) Sandboxes(ctx context.Context) ([]command.AgentSandbox, error) 
 
 // RemoveSandboxes implements command.Agents.
 func (a *agents) RemoveSandboxes(ctx context.Context, agent string) (removed int, err error) {
-	containers, err := a.engine.Containers(ctx)
+	containers, err := a.engines.Containers(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -180,7 +180,7 @@ func (a *agents) RemoveSandboxes(ctx context.Context, agent string) (removed int
 		if c.Agent != agent {
 			continue
 		}
-		if err := a.engine.RemoveContainer(ctx, c.ID); err != nil {
+		if err := a.engines.holding(c.ID).RemoveContainer(ctx, c.ID); err != nil {
 			return removed, err
 		}
 		removed++

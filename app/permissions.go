@@ -39,7 +39,7 @@ func (p permissions) SharedFolders(ctx context.Context) ([]command.SharedFolder,
 		return nil, err
 	}
 	// Without the engine the configuration alone says who works in them.
-	containers, err := p.engine.Containers(ctx)
+	containers, err := p.engines.local.Containers(ctx) // the folders are this machine's
 	if err != nil {
 		p.log.WithError(err).Info("permissions: the containers are not known")
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/githabideri/fraktalia/command"
-	"github.com/githabideri/fraktalia/sandbox"
 )
 
 // services gives the commands what they act on.
@@ -23,7 +22,8 @@ func (d *deployment) services() command.Services {
 
 		Addresses: d.addresses,
 
-		Containers: containers{d.engine, d.watcher},
+		Containers: containers{d.engine, d.watcher, d.engines},
+		Engines:    d.engines,
 
 		Permissions: d.permissions(),
 
@@ -41,10 +41,4 @@ func (d *deployment) services() command.Services {
 			CardLifetime: cardLifetime,
 		},
 	}
-}
-
-// containers joins what the engine says now to what was seen since the start.
-type containers struct {
-	*sandbox.Engine
-	*sandbox.Watcher
 }

@@ -96,6 +96,8 @@ type Services struct {
 	Containers Containers
 	// Permissions are those of files in the agents' workspaces.
 	Permissions Permissions
+	// Engines are this machine's Docker engine and those of other hosts.
+	Engines Engines
 }
 
 // Settings are values of the configuration that commands need.

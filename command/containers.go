@@ -20,6 +20,7 @@ import (
 type Containers interface {
 	Containers(ctx context.Context) ([]sandbox.Container, error)
 	ImageInfo(ctx context.Context, ref string) (sandbox.Image, error)
+	ImageOn(ctx context.Context, host, ref string) (sandbox.Image, error)
 	Usages(ctx context.Context, containers []sandbox.Container) []sandbox.Usage
 	Works(ctx context.Context, c sandbox.Container) ([]sandbox.Work, error)
 	// LastUse is when a command last began or ended in a container; zero where
@@ -67,6 +68,7 @@ func subcommand(cmd *cobra.Command, args []string) error {
 type containerRow struct {
 	// Agent is "" for the sandbox that all agents share.
 	Agent string `json:"agent"`
+	Host  string `json:"host,omitempty"` // absent on this machine
 	Name  string `json:"name"`
 	State string `json:"state"`
 	Image string `json:"image"`
@@ -118,8 +120,8 @@ func (r *run) containerRows(ctx context.Context, containers []sandbox.Container)
 	}
 	rows := make([]containerRow, len(containers))
 	for i, u := range r.Containers.Usages(ctx, containers) {
-		c, image := containers[i], live[containers[i].Image]
-		rows[i] = containerRow{Agent: c.Agent, Name: c.Name, State: c.State, Image: c.Image, Stale: stale(c, image), ImageGone: !image.Exists,
+		c, image := containers[i], live[whichImage(containers[i])]
+		rows[i] = containerRow{Agent: c.Agent, Host: c.Host, Name: c.Name, State: c.State, Image: c.Image, Stale: stale(c, image), ImageGone: !image.Exists,
 			Created: c.Created, User: c.User, Networks: append([]string{}, c.Networks...),
 			Memory: u.Memory, Limit: u.Limit, CPU: u.CPU, Disk: u.Disk, Measured: u.Err == nil, Works: []string{}}
 		for _, work := range u.Works {
@@ -134,17 +136,20 @@ func (r *run) containerRows(ctx context.Context, containers []sandbox.Container)
 func (r *run) liveImages(ctx context.Context, containers []sandbox.Container) (map[string]sandbox.Image, error) {
 	live := map[string]sandbox.Image{}
 	for _, c := range containers {
-		if _, known := live[c.Image]; known {
+		if _, known := live[whichImage(c)]; known {
 			continue
 		}
-		image, err := r.Containers.ImageInfo(ctx, c.Image)
+		image, err := r.Containers.ImageOn(ctx, c.Host, c.Image)
 		if err != nil {
 			return nil, err
 		}
-		live[c.Image] = image
+		live[whichImage(c)] = image
 	}
 	return live, nil
 }
+
+// whichImage tells the images of one name on several hosts apart.
+func whichImage(c sandbox.Container) string { return c.Host + " " + c.Image }
 
 // stale says that a container runs another image than its name means now.
 func stale(c sandbox.Container, live sandbox.Image) bool { return live.Exists && live.ID != c.ImageID }
@@ -185,10 +190,14 @@ func containerTable(rows []containerRow, prompt string) reply.Doc {
 }
 
 func (row containerRow) who() reply.Line {
+	who := reply.Line{reply.Bold("%s", row.Agent)}
 	if row.Agent == "" {
-		return reply.Line{"all agents"}
+		who = reply.Line{"all agents"}
 	}
-	return reply.Line{reply.Bold("%s", row.Agent)}
+	if row.Host != "" {
+		who = append(who, " on "+row.Host)
+	}
+	return who
 }
 
 func (row containerRow) imageText() string {

@@ -84,7 +84,11 @@ func (r *run) row(ctx context.Context, s forwarder.Status, f store.Forward, serv
 		row.Way = way
 		row.short = reply.Line{"✅ ", orElse(row.Service, "a service"), " answers"}
 		by := ""
-		if way != "direct" {
+		switch way {
+		case "direct":
+		case "ssh":
+			by = " on " + s.Sandbox.Host + ", over ssh"
+		default:
 			by = ", by the " + way
 		}
 		row.Behind = fmt.Sprintf("%s answers in %s%s.", orElse(row.Service, "A service"), s.Sandbox.Name, by)
@@ -131,6 +135,10 @@ func (r *run) behindState(s forwarder.Status) (short reply.Line, sentence string
 		return reply.Line{"⚠️ sandbox without network"},
 			fmt.Sprintf("The sandbox %s has no network (sandbox.docker.network is none), so nothing reaches it.", s.Sandbox.Name)
 	case forwarder.Unknown:
+		var unknown *forwarder.UnknownError
+		if errors.As(s.Err, &unknown) && unknown.Host != "" {
+			return reply.Line{"❌ host " + unknown.Host + " does not answer"}, fmt.Sprintf("Host %s does not answer; it waits.", unknown.Host)
+		}
 		return reply.Line{"❌ no Docker engine"}, "The Docker engine does not answer; it waits."
 	}
 	return nil, ""

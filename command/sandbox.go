@@ -33,15 +33,24 @@ func (r *run) sandboxFamily() []*cobra.Command {
 
 func (r *run) rebuildCommand() *cobra.Command {
 	var flags rebuildFlags
+	var on string
 	rebuild := &cobra.Command{
-		Use:   "rebuild-sandbox [--no-cache] [--profile NAME] [--recreate] [--anyway]",
+		Use:   "rebuild-sandbox [--no-cache] [--profile NAME] [--recreate] [--anyway] [--on HOST]",
 		Short: "builds the sandbox image anew",
 		Long: "What is in it is chosen with packages. The image in use changes only when the new one has been built and tested; the one before is kept, and " +
 			"rollback-sandbox goes back to it. Click ❌ under the answer to stop it.",
 		Aliases: []string{"rebuild"},
 		Args:    none,
 		RunE: r.does(func(ctx context.Context, r *run, _ []string) (reply.Answer, error) {
-			return rebuildSandbox(ctx, r, flags)
+			host, err := r.buildOn(on)
+			if err != nil {
+				return reply.Answer{}, err
+			}
+			answer, err := rebuildSandbox(ctx, r, flags)
+			if err == nil && host != "" {
+				answer.Doc = append(reply.Doc{reply.P("On ", reply.Bold("%s", host), ":")}, answer.Doc...)
+			}
+			return answer, err
 		}),
 	}
 	rebuild.Flags().BoolVar(&flags.noCache, "no-cache", false, "run every step anew, also those whose result is there")
@@ -49,6 +58,7 @@ func (r *run) rebuildCommand() *cobra.Command {
 	rebuild.Flags().BoolVar(&flags.recreate, "recreate", false, "make the containers on the old image anew, busy ones after their last use")
 	rebuild.Flags().BoolVar(&flags.anyway, "anyway", false, "build though memory or disk seem too little, or what has broken machines is in it")
 	rebuild.Flags().StringVar(&flags.memory, "memory", "", "the most `memory` that heavy packages may take while they are built, such as 2g")
+	rebuild.Flags().StringVar(&on, "on", "", "build on this `host` of fraktalia.yaml, or on the one where this agent lives")
 	return rebuild
 }
 

@@ -30,6 +30,7 @@ type Config struct {
 	Data       string     `yaml:"data"`
 	Forwards   Forwards   `yaml:"forwards"`
 	Sandbox    Sandbox    `yaml:"sandbox"`
+	Hosts      []Host     `yaml:"hosts"`
 	OpenClaw   OpenClaw   `yaml:"openclaw"`
 	Tailscale  Tailscale  `yaml:"tailscale"`
 	Firewall   Firewall   `yaml:"firewall"`
@@ -108,6 +109,7 @@ func Default() Config {
 		Forwards: Forwards{Range: PortRange{9000, 9099}, Listen: "loopback, lan, tailnet"},
 		Sandbox:  Sandbox{Image: "openclaw-sandbox:bookworm-slim", Base: "debian:bookworm-slim"},
 		Firewall: defaultFirewall(),
+		Hosts:    []Host{},
 		OpenClaw: OpenClaw{Config: "~/.openclaw/openclaw.json", Gateway: "http://127.0.0.1:18789"},
 		Log:      Log{Level: "info"},
 	}
@@ -166,6 +168,9 @@ func (c *Config) resolve(folder string) {
 	for _, path := range []*string{&c.Homeserver.RegistrationSecretFile, &c.Homeserver.AdminTokenFile, &c.Homeserver.MAS.SecretFile, &c.Bot.PasswordFile, &c.Data,
 		&c.OpenClaw.Config, &c.OpenClaw.GatewayTokenFile, &c.Sandbox.Fragment, &c.Sandbox.Dockerfile, &c.Tailscale.Socket} {
 		*path = absolute(*path, folder)
+	}
+	for i := range c.Hosts {
+		c.Hosts[i].resolve(folder)
 	}
 }
 

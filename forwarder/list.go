@@ -44,7 +44,7 @@ func (f *Forwarder) status(p *port) Status {
 	case Ambiguous:
 		s.Agents = agents(r.sandboxes)
 	case Unknown:
-		s.Err = &UnknownError{r.world.err}
+		s.Err = &UnknownError{r.world.lost, r.world.err}
 	}
 	if p.refusal != nil {
 		s.Holder, s.Err = p.refusal.Holder, p.refusal
@@ -77,7 +77,7 @@ func (f *Forwarder) Probe(ctx context.Context, key Key) (string, error) {
 	case Ambiguous:
 		return "", &AmbiguousError{agents(r.sandboxes)}
 	case Unknown:
-		return "", &UnknownError{r.world.err}
+		return "", &UnknownError{r.world.lost, r.world.err}
 	}
 	silent := &SilentError{Sandbox: r.sandboxes[0], To: p.spec.To}
 	if key.UDP {

@@ -11,8 +11,9 @@ import (
 // world is what is known of the sandboxes at one moment; it is never changed
 // once published.
 type world struct {
-	known     bool  // this host's engine is
-	err       error // of an engine that is not
+	known     bool   // this host's engine is
+	err       error  // of an engine that is not
+	lost      string // the host of that engine
 	sandboxes []Sandbox
 	engines   map[string]engine // by host, "" for this one
 }
@@ -34,7 +35,7 @@ func (w *world) with(host string, news engine) *world {
 		e := next.engines[name]
 		next.sandboxes = append(next.sandboxes, e.sandboxes...)
 		if !e.known && next.err == nil {
-			next.err = e.err
+			next.err, next.lost = e.err, name
 		}
 	}
 	return next

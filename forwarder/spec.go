@@ -161,7 +161,10 @@ func (e *AmbiguousError) Error() string {
 
 // UnknownError says that the engine does not answer, so that no address of a
 // sandbox can be trusted.
-type UnknownError struct{ Err error }
+type UnknownError struct {
+	Host string // the engine's; "" is this one
+	Err  error
+}
 
 func (e *UnknownError) Error() string {
 	if e.Err == nil {

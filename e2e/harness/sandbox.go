@@ -48,8 +48,22 @@ func (e *Engine) BuildPage(ctx context.Context, dir string) error {
 	if err := e.importImage(ctx, e.bareImage(), files); err != nil {
 		return err
 	}
-	files["usr/local/bin/fraktalia-relay"] = filepath.Join(root, "docker", "sandbox", "relay", "fraktalia-relay-"+runtime.GOARCH)
-	return e.importImage(ctx, e.pageImage(), files)
+	return e.importImage(ctx, e.pageImage(), withRelay(root, binary))
+}
+
+func withRelay(root, page string) map[string]string {
+	return map[string]string{"page": page,
+		"usr/local/bin/fraktalia-relay": filepath.Join(root, "docker", "sandbox", "relay", "fraktalia-relay-"+runtime.GOARCH)}
+}
+
+// PageArchive is the page's image as a tar, for another engine; BuildPage has
+// compiled it into dir.
+func (e *Engine) PageArchive(dir string) (io.Reader, error) {
+	root, err := Root()
+	if err != nil {
+		return nil, err
+	}
+	return tarOf(withRelay(root, filepath.Join(dir, "page")))
 }
 
 // importImage makes an image of a few programs.
