@@ -21,7 +21,7 @@ var above = map[string][]string{
 	"arrival":  {"homeserver", "reply", "store"},
 	"bot":      {"command", "reply", "store"},
 	"shell":    {"command", "reply", "store"},
-	"command":  {"chart", "docker", "forwarder", "homeserver", "openclaw", "reply", "sandbox", "store", "workspace"},
+	"command":  {"chart", "docker", "firewall", "forwarder", "homeserver", "openclaw", "reply", "sandbox", "store", "workspace"},
 	"openclaw": {"openclaw"},
 }
 

@@ -36,22 +36,23 @@ const (
 
 // deployment is the running program.
 type deployment struct {
-	config   config.Config
-	log      *logrus.Entry
-	version  string
-	started  time.Time
-	store    *store.Store
-	bot      *bot.Bot
-	engine   *sandbox.Engine // this machine's, which engines has too
-	engines  *engines
-	ports    *forwarder.Forwarder
-	relays   *relays
-	watcher  *sandbox.Watcher
-	server   *server
-	running  atomic.Pointer[sandbox.Snapshot] // the newest of the watcher
-	agents   *agents
-	offers   chan openclaw.Event // what the roster's guard has to tell
-	commands *command.Commands
+	config    config.Config
+	log       *logrus.Entry
+	version   string
+	started   time.Time
+	store     *store.Store
+	bot       *bot.Bot
+	engine    *sandbox.Engine // this machine's, which engines has too
+	engines   *engines
+	ports     *forwarder.Forwarder
+	relays    *relays
+	watcher   *sandbox.Watcher
+	server    *server
+	running   atomic.Pointer[sandbox.Snapshot] // the newest of the watcher
+	agents    *agents
+	offers    chan openclaw.Event // what the roster's guard has to tell
+	commands  *command.Commands
+	isolation *isolation
 	// interrupted are the builds in whose middle the program was killed.
 	interrupted []store.Build
 	// addresses is where friends reach this machine.
@@ -99,6 +100,7 @@ func open(ctx context.Context, c config.Config, log *logrus.Entry, version strin
 	})
 	d.server = newServer(c, d.bot, log.WithField("part", "homeserver"))
 	d.agents = newAgents(c, d.engines, d.bot, d.rosterEvent, log.WithField("part", "openclaw"))
+	d.isolation = newIsolation(prover{c.Firewall, d.engine}, c.Data, d.tellOfIsolation, log.WithField("part", "isolation"))
 	d.commands = command.New(d.services())
 	d.leases = d.commands.Leases(d.bot, log.WithField("part", "leases"))
 	d.watch = d.commands.Watch(d.bot, log.WithField("part", "forwards"))
@@ -130,6 +132,8 @@ func (d *deployment) run(ctx context.Context) error {
 		group.Go(func() error { return h.watcher.Run(ctx) })
 	}
 	group.Go(func() error { return d.watchOpenClaw(ctx) })
+	group.Go(func() error { return d.isolation.Run(ctx) })
+	group.Go(func() error { d.stayAlive(ctx); return nil })
 	group.Go(func() error { return server.Run(ctx) })
 	group.Go(func() error { return d.obey(ctx) })
 	group.Go(func() error { return d.mendPermissions(ctx) })

@@ -44,7 +44,10 @@ func (p *program) firewallCommand() *cobra.Command {
 	show := &cobra.Command{Use: "show", Short: "shows the network and the rules with their counters", Args: noWords,
 		RunE: at(func(ctx context.Context, w *wall) error { return w.show(ctx, asJSON) })}
 	show.Flags().BoolVar(&asJSON, "json", false, "answer with JSON")
-	cmd.AddCommand(apply, remove, show)
+	check := &cobra.Command{Use: "check", Short: "tries from inside what can be reached; status 1 on any surprise", Args: noWords,
+		RunE: at(func(ctx context.Context, w *wall) error { return w.check(ctx, asJSON) })}
+	check.Flags().BoolVar(&asJSON, "json", false, "answer with JSON")
+	cmd.AddCommand(apply, remove, show, check)
 	return cmd
 }
 
@@ -87,7 +90,10 @@ func (p *program) atWall(cmd *cobra.Command, file string, do func(context.Contex
 	if err != nil {
 		return failed("%v", err)
 	}
-	w, err := p.openWall(cmd.Context(), c)
+	// Before Docker has started, its socket may be there already: whoever asks
+	// waits for Docker, which waits for the rules.
+	rulesOnly, _ := cmd.Flags().GetBool("rules-only") // others have no such flag
+	w, err := p.openWall(cmd.Context(), c, !rulesOnly)
 	if err != nil {
 		return wallProblem(err)
 	}
@@ -95,14 +101,16 @@ func (p *program) atWall(cmd *cobra.Command, file string, do func(context.Contex
 	return wallProblem(do(cmd.Context(), w))
 }
 
-func (p *program) openWall(ctx context.Context, c config.Config) (*wall, error) {
+func (p *program) openWall(ctx context.Context, c config.Config, ask bool) (*wall, error) {
 	w := &wall{program: p, config: c.Firewall}
 	var err error
 	if w.engine, err = sandbox.Connect(c.Sandbox.Docker); err != nil {
 		return nil, err
 	}
-	engine, err := w.engine.Wall(ctx)
-	w.silent = err
+	var engine sandbox.Wall
+	if ask {
+		engine, w.silent = w.engine.Wall(ctx)
+	}
 	if engine.Rootless {
 		return nil, failed("Docker runs without root here: its networks are in a namespace of their own, which these rules do not reach.")
 	}
@@ -137,11 +145,11 @@ func wallProblem(err error) error {
 // policy is what sandboxes may reach, on this machine as it is now.
 func (w *wall) policy() (firewall.Policy, firewall.Machine, error) {
 	around, err := firewall.Surroundings(firewall.Bridge)
-	return isolation(w.config, around), around, err
+	return policyOf(w.config, around), around, err
 }
 
-// isolation makes the policy of a configuration.
-func isolation(c config.Firewall, around firewall.Machine) firewall.Policy {
+// policyOf makes the policy of a configuration.
+func policyOf(c config.Firewall, around firewall.Machine) firewall.Policy {
 	policy := firewall.Policy{Bridge: firewall.Bridge, Local: around.Networks, Resolvers: c.DNS.List}
 	if c.DNS.Host {
 		policy.Resolvers = firewall.Resolvers()

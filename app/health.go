@@ -26,6 +26,7 @@ func (d *deployment) health() []command.Check {
 		{Part: "relay", Look: d.relayHealth},
 		{Part: "openclaw config", Look: d.openclawHealth},
 		{Part: "openclaw gateway", Look: d.gatewayHealth},
+		{Part: "isolation", Look: d.isolationHealth},
 		{Part: "forwards", Look: d.forwardsHealth},
 		{Part: "database", Look: d.databaseHealth},
 		{Part: "fraktalia", Look: d.ownHealth},

@@ -165,7 +165,7 @@ func (a *agents) Sandboxes(ctx context.Context) ([]command.AgentSandbox, error) 
 			current[name] = image.ID
 		}
 		tagged := current[name]
-		list[i] = command.AgentSandbox{Agent: c.Agent, Name: c.Name, Running: c.Running(), Stale: tagged != "" && tagged != c.ImageID}
+		list[i] = command.AgentSandbox{Agent: c.Agent, Name: c.Name, Networks: c.Networks, Running: c.Running(), Stale: tagged != "" && tagged != c.ImageID}
 	}
 	return list, nil
 }

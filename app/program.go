@@ -103,10 +103,11 @@ func (p *program) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%s", err) })
 	root.PersistentFlags().StringVar(&p.socket, "socket", defaultSocket(), "the `path` of the running program's socket (or FRAKTALIA_SOCKET)")
 	root.AddGroup(&cobra.Group{ID: "here", Title: "On this machine:"}, &cobra.Group{ID: "live", Title: "To the running program, as in the room:"})
-	for _, cmd := range []*cobra.Command{p.upCommand(), p.runCommand(), p.initCommand(), p.configCommand(), p.firewallCommand()} {
+	for _, cmd := range []*cobra.Command{p.upCommand(), p.runCommand(), p.initCommand(), p.configCommand(), p.firewallCommand(), p.installCommand(), p.uninstallCommand()} {
 		cmd.GroupID = "here"
 		root.AddCommand(cmd)
 	}
+	root.AddCommand(p.probeCommand())
 	for _, cmd := range command.Relayed(p.relay) {
 		if cmd.Name() == "config" {
 			continue // is a part of the one above

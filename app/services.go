@@ -9,16 +9,17 @@ import (
 // services gives the commands what they act on.
 func (d *deployment) services() command.Services {
 	return command.Services{
-		Forwards: d.forwards(),
-		Builder:  d.engine,
-		Recipe:   newRecipe(d.config),
-		Agents:   d.agents,
-		People:   d.bot,
-		Server:   d.server.driver,
-		Rooms:    newRooms(d.bot, d.config.OpenClaw.Config),
-		Records:  d.store,
-		Health:   d.health(),
-		Trust:    d.bot,
+		Forwards:  d.forwards(),
+		Builder:   d.engine,
+		Recipe:    newRecipe(d.config),
+		Agents:    d.agents,
+		Isolation: d.isolation,
+		People:    d.bot,
+		Server:    d.server.driver,
+		Rooms:     newRooms(d.bot, d.config.OpenClaw.Config),
+		Records:   d.store,
+		Health:    d.health(),
+		Trust:     d.bot,
 
 		Addresses: d.addresses,
 

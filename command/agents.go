@@ -35,6 +35,8 @@ type AgentSandbox struct {
 	Agent   string
 	Name    string
 	Running bool
+	// Networks are those that it is on.
+	Networks []string
 	// Stale says that its image has been built anew since it was made.
 	Stale bool
 }
@@ -67,7 +69,7 @@ func (r *run) agentsFamily() []*cobra.Command {
 		Annotations: map[string]string{quickKey: "yes", jsonKey: "yes"},
 		RunE:        r.does(listAgents),
 	}
-	family := []*cobra.Command{agents, r.agentCommand()}
+	family := append([]*cobra.Command{agents, r.agentCommand()}, r.isolationFamily()...)
 	return append(append(family, r.rosterCommands()...), r.configCommands()...)
 }
 

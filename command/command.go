@@ -76,11 +76,12 @@ type Confidence struct {
 
 // Services are the parts of the program that commands act on.
 type Services struct {
-	Forwards Forwards
-	Builder  Builder
-	Recipe   Recipe
-	Agents   Agents
-	People   People
+	Forwards  Forwards
+	Builder   Builder
+	Recipe    Recipe
+	Agents    Agents
+	Isolation Isolation
+	People    People
 	// Addresses is where friends reach this machine.
 	Addresses Addresses
 	// Server gives the driver of the homeserver, whatever that is. Errors:

@@ -92,8 +92,8 @@ func (r rule) iptablesMatches(six bool) []string {
 		}
 		ports := strings.ReplaceAll(r.opening.ports(), "-", ":")
 		return []string{fmt.Sprintf(" -d %s -p %s -m %[2]s --dport %s", r.opening.Prefix, r.opening.Protocol, ports)}
-	case closed4, closed6:
-		if (r.kind == closed6) != six {
+	case internet4, internet6:
+		if (r.kind == internet6) != six {
 			return nil
 		}
 		matches := make([]string, len(r.set))

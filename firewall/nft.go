@@ -21,16 +21,29 @@ type nft struct{}
 
 func (nft) Name() string { return "nftables" }
 
-// Script is the policy as a script for nft that replaces the table in one
-// transaction: there is no moment without rules.
+// Script is the policy as a script for nft: one transaction. It puts new rules
+// into the chains that are there. To delete the table and make it anew would be
+// one transaction, too, but for a moment both tables' hooks are in the packets'
+// way: one that passes the new one before the change and the old one after it
+// meets no rule at all (2 of 20,000 did, in the tests).
 func (p Policy) Script() string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "table inet %s\ndelete table inet %[1]s\ntable inet %[1]s {\n", table)
-	fmt.Fprintf(&out, "\tset closed4 {\n\t\ttype ipv4_addr\n\t\tflags interval\n\t\telements = { %s }\n\t}\n", joined(ofFamily(p.closed(), false)))
-	fmt.Fprintf(&out, "\tset closed6 {\n\t\ttype ipv6_addr\n\t\tflags interval\n\t\telements = { %s }\n\t}\n", joined(ofFamily(p.closed(), true)))
+	fmt.Fprintf(&out, "add table inet %s\n", table)
 	// Before Docker's own chains (priority 0), which may accept but cannot undo a refusal.
-	fmt.Fprintf(&out, "\tchain forward {\n\t\ttype filter hook forward priority -10; policy accept;\n\t\tiifname %q jump out_of_sandbox\n\t\toifname %[1]q jump into_sandbox\n\t}\n", p.Bridge)
-	fmt.Fprintf(&out, "\tchain input {\n\t\ttype filter hook input priority -10; policy accept;\n\t\tiifname %q jump to_host\n\t}\n", p.Bridge)
+	for _, hook := range []string{"forward", "input"} {
+		fmt.Fprintf(&out, "add chain inet %s %s { type filter hook %[2]s priority -10; policy accept; }\n", table, hook)
+	}
+	for _, c := range p.chains() {
+		fmt.Fprintf(&out, "add chain inet %s %s\n", table, c.name)
+	}
+	for _, set := range []string{"internet4 { type ipv4_addr; flags interval; }", "internet6 { type ipv6_addr; flags interval; }"} {
+		fmt.Fprintf(&out, "add set inet %s %s\nflush set inet %[1]s %.9[2]s\n", table, set)
+	}
+	fmt.Fprintf(&out, "flush table inet %s\ntable inet %[1]s {\n", table)
+	fmt.Fprintf(&out, "\tset internet4 {\n\t\ttype ipv4_addr\n\t\tflags interval\n\t\telements = { %s }\n\t}\n", joined(p.internet(false)))
+	fmt.Fprintf(&out, "\tset internet6 {\n\t\ttype ipv6_addr\n\t\tflags interval\n\t\telements = { %s }\n\t}\n", joined(p.internet(true)))
+	fmt.Fprintf(&out, "\tchain forward {\n\t\tiifname %q jump out_of_sandbox\n\t\toifname %[1]q jump into_sandbox\n\t}\n", p.Bridge)
+	fmt.Fprintf(&out, "\tchain input {\n\t\tiifname %q jump to_host\n\t}\n", p.Bridge)
 	for _, c := range p.chains() {
 		fmt.Fprintf(&out, "\tchain %s {\n", c.name)
 		for _, r := range c.rules {
@@ -64,10 +77,10 @@ func (r rule) nftMatch() string {
 			family = "ip6"
 		}
 		return fmt.Sprintf("%s daddr %s %s dport %s ", family, r.opening.Prefix, r.opening.Protocol, r.opening.ports())
-	case closed4:
-		return "ip daddr @closed4 "
-	case closed6:
-		return "ip6 daddr @closed6 "
+	case internet4:
+		return "ip daddr @internet4 "
+	case internet6:
+		return "ip6 daddr @internet6 "
 	}
 	return ""
 }
@@ -76,10 +89,41 @@ func (r rule) nftVerdict() string {
 	return map[verdict]string{accept: "accept", reject: "reject with icmpx admin-prohibited", drop: "drop"}[r.verdict]
 }
 
-// Replace puts the policy in place of what is there.
+// Replace puts the policy in place of what is there. A table in which somebody
+// else has put more than rules is made anew.
 func (n nft) Replace(ctx context.Context, p Policy) error {
-	_, err := n.run(ctx, p.Script(), "-f", "-")
+	if _, err := n.run(ctx, p.Script(), "-f", "-"); err == nil {
+		if there, err := n.List(ctx); err != nil || p.built(there.Text) {
+			return err
+		}
+	}
+	_, err := n.run(ctx, fmt.Sprintf("add table inet %s\ndelete table inet %[1]s\n", table)+p.Script(), "-f", "-")
 	return err
+}
+
+// built says whether the table of a list has the chains and sets that it should
+// have, and no others.
+func (p Policy) built(list string) bool {
+	want := map[string]bool{
+		"type filter hook forward priority filter - 10; policy accept;": true, "type filter hook input priority filter - 10; policy accept;": true,
+		"set internet4 {": true, "set internet6 {": true, "chain forward {": true, "chain input {": true,
+	}
+	for _, c := range p.chains() {
+		want["chain "+c.name+" {"] = true
+	}
+	for line := range strings.Lines(list) {
+		line = strings.TrimSpace(line)
+		for _, begin := range []string{"type filter ", "type nat ", "type route ", "set ", "map ", "chain ", "flowtable "} {
+			if !strings.HasPrefix(line, begin) {
+				continue
+			}
+			if !want[line] {
+				return false
+			}
+			delete(want, line)
+		}
+	}
+	return len(want) == 0
 }
 
 // Remove takes everything of ours away; nothing there is no error.

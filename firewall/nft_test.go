@@ -41,7 +41,7 @@ func testPolicy() Policy {
 func TestApplyingAgainAndAgain(t *testing.T) {
 	if inOwnNetwork(t) {
 		applyAgainAndAgain(t, nft{}, 1000, func() {
-			if _, err := run(t.Context(), "", "nft", "flush", "chain", "inet", table, "to_host"); err != nil {
+			if _, err := run(t.Context(), "", "nft", "add chain inet fraktalia mine { type filter hook forward priority -20; }; flush chain inet fraktalia to_host"); err != nil {
 				t.Fatal(err)
 			}
 		})
@@ -106,6 +106,9 @@ func applyAgainAndAgain(t *testing.T, backend Backend, times int, meddle func())
 	meddle()
 	before, err = f.Apply(ctx, p)
 	want(before, Foreign, err)
+	if last, err := f.backend.List(ctx); err != nil || last.Rules != first.Rules {
+		t.Errorf("after somebody else: %v\n%s", err, last.Text)
+	}
 	p.Openings = nil
 	before, err = f.Apply(ctx, p)
 	want(before, Older, err)

@@ -66,3 +66,39 @@ func (p Policy) closed() []netip.Prefix {
 func ofFamily(list []netip.Prefix, six bool) []netip.Prefix {
 	return slices.DeleteFunc(slices.Clone(list), func(p netip.Prefix) bool { return p.Addr().Is6() != six })
 }
+
+// internet are the ranges that are left, the widest first.
+func (p Policy) internet(six bool) []netip.Prefix {
+	all := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+	if six {
+		all = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+	}
+	list := without(all, ofFamily(p.closed(), six))
+	slices.SortStableFunc(list, func(a, b netip.Prefix) int { return a.Bits() - b.Bits() })
+	return list
+}
+
+// without takes ranges out of a range.
+func without(whole netip.Prefix, holes []netip.Prefix) []netip.Prefix {
+	touched := false
+	for _, hole := range holes {
+		if hole.Bits() <= whole.Bits() && hole.Contains(whole.Addr()) {
+			return nil
+		}
+		touched = touched || hole.Overlaps(whole)
+	}
+	if !touched {
+		return []netip.Prefix{whole}
+	}
+	low := netip.PrefixFrom(whole.Addr(), whole.Bits()+1)
+	return append(without(low, holes), without(upper(low), holes)...)
+}
+
+// upper is the other half of what low is the lower half of.
+func upper(low netip.Prefix) netip.Prefix {
+	raw := low.Addr().AsSlice()
+	bit := low.Bits() - 1
+	raw[bit/8] |= 1 << (7 - bit%8)
+	addr, _ := netip.AddrFromSlice(raw) // the length is an address's
+	return netip.PrefixFrom(addr, low.Bits())
+}

@@ -7,7 +7,7 @@ import "net/netip"
 type rule struct {
 	kind    kind
 	opening Opening        // of kind opened
-	set     []netip.Prefix // of kind closed
+	set     []netip.Prefix // of kind internet4 and internet6
 	verdict verdict
 	// what tells people; it is unique within its chain.
 	what string
@@ -20,8 +20,8 @@ const (
 	forged                 // a source address that does not live behind the bridge
 	neighbours             // IPv6 neighbour discovery, without which there is no IPv6
 	opened                 // one Opening
-	closed4                // ranges of IPv4
-	closed6                // ranges of IPv6
+	internet4              // what of IPv4 is the internet
+	internet6              // what of IPv6 is the internet
 	rest                   // everything
 )
 
@@ -43,8 +43,9 @@ type chain struct {
 }
 
 // chains are all rules. Which packets come in is by interface alone, so no
-// protocol gets past them; what is not let through by name is told apart by
-// its destination.
+// protocol gets past them. The internet is let through by name, and the rest is
+// not: where a set is being exchanged, a packet that finds nothing in it is
+// refused.
 func (p Policy) chains() []chain {
 	return []chain{{"out_of_sandbox", p.outward()}, {"into_sandbox", p.inward()}, {"to_host", p.hostward()}}
 }
@@ -62,9 +63,9 @@ func (p Policy) outward() []rule {
 	}
 	list = append(list, p.openingRules()...)
 	return append(list,
-		rule{kind: closed4, set: ofFamily(p.closed(), false), verdict: reject, what: "IPv4 other than the internet"},
-		rule{kind: closed6, set: ofFamily(p.closed(), true), verdict: reject, what: "IPv6 other than the internet"},
-		rule{kind: rest, verdict: accept, what: "the internet"})
+		rule{kind: internet4, set: p.internet(false), verdict: accept, what: "the internet by IPv4"},
+		rule{kind: internet6, set: p.internet(true), verdict: accept, what: "the internet by IPv6"},
+		rule{kind: rest, verdict: reject, what: "other than the internet"})
 }
 
 // inward is what others send to a sandbox through this machine.

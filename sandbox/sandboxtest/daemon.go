@@ -21,6 +21,7 @@ const daemonPatience = time.Minute
 type Daemon struct {
 	t      testing.TB
 	folder string
+	flags  []string
 	cmd    *exec.Cmd
 }
 
@@ -49,17 +50,29 @@ func InOwnNetwork(t *testing.T) bool {
 // default bridge removes docker0, which elsewhere is the machine's engine's. It needs root.
 func NewDaemon(t *testing.T) *Daemon {
 	t.Helper()
-	return newDaemon(t, "")
+	return newDaemon(t, "", bare()...)
+}
+
+// bare are the flags of an engine that leaves the network alone.
+func bare() []string {
+	return []string{"--bridge", "none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"}
 }
 
 // NewSmallDaemon is NewDaemon with a disk of its own of so many bytes, e.g.
 // "500m", for its images and containers.
 func NewSmallDaemon(t *testing.T, size string) *Daemon {
 	t.Helper()
-	return newDaemon(t, size)
+	return newDaemon(t, size, bare()...)
 }
 
-func newDaemon(t *testing.T, size string) *Daemon {
+// NewWalledDaemon starts an engine with a default bridge and with the firewall
+// of its own that engines have, and otherwise like NewDaemon.
+func NewWalledDaemon(t *testing.T) *Daemon {
+	t.Helper()
+	return newDaemon(t, "", "--ipv6", "--fixed-cidr-v6", "fd00:d0c::/64")
+}
+
+func newDaemon(t *testing.T, size string, flags ...string) *Daemon {
 	t.Helper()
 	if os.Getenv(inside) == "" {
 		t.Fatal("an engine of the test's own outside InOwnNetwork would remove the machine's docker0")
@@ -69,7 +82,7 @@ func newDaemon(t *testing.T, size string) *Daemon {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &Daemon{t: t, folder: folder}
+	d := &Daemon{t: t, folder: folder, flags: flags}
 	t.Setenv("DOCKER_HOST", "unix://"+filepath.Join(folder, "sock"))
 	t.Cleanup(d.remove)
 	if size != "" {
@@ -109,9 +122,8 @@ func (d *Daemon) Start() {
 		d.t.Fatal(err)
 	}
 	defer log.Close()
-	d.cmd = exec.Command("dockerd", "--data-root", filepath.Join(d.folder, "data"), "--exec-root", filepath.Join(d.folder, "exec"),
-		"--pidfile", filepath.Join(d.folder, "pid"), "--host", os.Getenv("DOCKER_HOST"), "--bridge", "none",
-		"--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false")
+	d.cmd = exec.Command("dockerd", append([]string{"--data-root", filepath.Join(d.folder, "data"), "--exec-root", filepath.Join(d.folder, "exec"),
+		"--pidfile", filepath.Join(d.folder, "pid"), "--host", os.Getenv("DOCKER_HOST")}, d.flags...)...)
 	d.cmd.Stdout, d.cmd.Stderr = log, log
 	if err := d.cmd.Start(); err != nil {
 		d.t.Fatalf("start an engine for the test: %v", err)
@@ -122,6 +134,13 @@ func (d *Daemon) Start() {
 			d.t.Fatalf("the engine for the test does not answer:\n%s", text)
 		}
 	}
+}
+
+// Stop ends the engine in good order, which stops its containers.
+func (d *Daemon) Stop() {
+	d.t.Helper()
+	d.cmd.Process.Signal(syscall.SIGTERM)
+	d.cmd.Wait()
 }
 
 // Kill ends the engine as a crash does. Its containers run on until the
