@@ -102,6 +102,12 @@ func (c *continuwuity) answer(ctx context.Context, said string) string {
 		c.shown = append(c.shown, password)
 		return fmt.Sprintf("Created user @%s:fraktalia.test with password `%s`", name, password)
 	}
+	switch said { // src/admin/room/commands.rs, list_rooms
+	case "!admin rooms list 1":
+		return fmt.Sprintf("Rooms (1):\n```\n%s\tMembers: 2\tName: Friends\n```", c.s.ChatRoom)
+	case "!admin rooms list 2":
+		return "Command failed with error:\n```\nErr(\n    \"No more rooms.\",\n)\n```"
+	}
 	return "Command failed with error:\n```\nErr(\n    \"not played here\",\n)\n```"
 }
 
