@@ -112,7 +112,7 @@ func configUndo(ctx context.Context, r *run, number int64) (reply.Answer, error)
 	if err != nil {
 		return reply.Answer{}, err
 	}
-	return made.answer(ctx, outcome, func() reply.Doc { return nil })
+	return made.answer(ctx, outcome, func() reply.Doc { return r.movedBack(context.WithoutCancel(ctx), edit.What) })
 }
 
 // undo takes back the newest act of the journal that can be.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -143,19 +144,38 @@ func (r *run) move(ctx context.Context, what string, placed placement, edit open
 		return reply.Answer{}, Sorry("%s shares its sandbox with all agents (sandbox.scope is shared), and OpenClaw takes that one's network from agents.defaults. Set agents.defaults.sandbox.docker.network there: fraktalia config set", placed.Agent)
 	}
 	return r.change(ctx, change{what: what, edit: edit, after: func(ctx context.Context, _ *openclaw.Config) reply.Doc {
-		removed, err := r.Agents.RemoveSandboxes(ctx, placed.Agent)
-		switch {
-		case err != nil:
-			return reply.Say("⚠️ The container could not be made anew, so it stays on the network that it has: ", reply.Mono("%srecreate-sandbox %s", prompt(r.request), placed.Agent), " tries it again.")
-		case removed == 0:
-			return reply.Say("It has no container now; OpenClaw makes the next one there.")
-		}
-		now, err := r.placement(placed.Agent)
-		if err != nil {
-			return nil
-		}
-		return reply.Sayf("Its container was taken away; OpenClaw makes a new one when it needs one: %s.", now.where())
+		return r.remake(ctx, placed.Agent)
 	}})
+}
+
+// movedBack has an agent's container made anew when its isolation, on or off,
+// was taken back; what names the edit in the history. Other edits leave
+// containers alone, and so do their undos.
+func (r *run) movedBack(ctx context.Context, what string) reply.Doc {
+	found := regexp.MustCompile(`^(?:undo of \d+: )*isolation (?:on|off) (\S+)$`).FindStringSubmatch(what)
+	if found == nil {
+		return nil
+	}
+	return r.remake(ctx, found[1])
+}
+
+// remake takes an agent's container away: OpenClaw makes the next one where
+// the configuration says now.
+func (r *run) remake(ctx context.Context, agent string) reply.Doc {
+	removed, err := r.Agents.RemoveSandboxes(ctx, agent)
+	if err != nil {
+		return reply.Say("⚠️ The container could not be made anew, so it stays on the network that it has: ", reply.Mono("%srecreate-sandbox %s", prompt(r.request), agent), " tries it again.")
+	}
+	now, err := r.placement(agent)
+	switch {
+	case err != nil:
+		return nil // it is gone, or the file was broken since: nothing to be told of it here
+	case !now.sandboxed():
+		return reply.Sayf("It runs %s.", now.where())
+	case removed == 0:
+		return reply.Sayf("It has no container now; OpenClaw makes one when it needs one: %s.", now.where())
+	}
+	return reply.Sayf("Its container was taken away; OpenClaw makes a new one when it needs one: %s.", now.where())
 }
 
 // strays tells of a container that is still where its entry does not say.
