@@ -65,6 +65,9 @@ type deployment struct {
 
 // open makes the parts; nothing runs yet.
 func open(ctx context.Context, c config.Config, log *logrus.Entry, version string) (*deployment, error) {
+	if err := checkPolicies(c.Roles); err != nil {
+		return nil, err
+	}
 	secrets := filepath.Join(c.Data, "secrets")
 	if err := os.MkdirAll(secrets, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of secrets: %w", err)

@@ -9,6 +9,7 @@ import (
 // services gives the commands what they act on.
 func (d *deployment) services() command.Services {
 	return command.Services{
+		Proposals: d.bot,
 		Forwards:  d.forwards(),
 		Builder:   d.engine,
 		Recipe:    newRecipe(d.config),
@@ -29,17 +30,19 @@ func (d *deployment) services() command.Services {
 		Permissions: d.permissions(),
 
 		Settings: command.Settings{
-			Version:      d.version,
-			FirstPort:    d.config.Forwards.Range.First,
-			LastPort:     d.config.Forwards.Range.Last,
-			Image:        d.config.Sandbox.Image,
-			Base:         d.config.Sandbox.Base,
-			ServerName:   d.config.Homeserver.ServerName,
-			Owners:       d.config.Owners,
-			Bot:          d.config.Bot.UserID,
-			Address:      func(ctx context.Context) string { return d.addresses.Address(ctx).URL },
-			Hosts:        d.addresses.Hosts,
-			CardLifetime: cardLifetime,
+			Version:         d.version,
+			FirstPort:       d.config.Forwards.Range.First,
+			LastPort:        d.config.Forwards.Range.Last,
+			Image:           d.config.Sandbox.Image,
+			Base:            d.config.Sandbox.Base,
+			ServerName:      d.config.Homeserver.ServerName,
+			Owners:          d.config.Owners,
+			Bot:             d.config.Bot.UserID,
+			Address:         func(ctx context.Context) string { return d.addresses.Address(ctx).URL },
+			Hosts:           d.addresses.Hosts,
+			CardLifetime:    cardLifetime,
+			Policies:        policies(d.config.Roles),
+			ProposalsAnHour: d.config.Roles.ProposalsAnHour,
 		},
 	}
 }

@@ -59,6 +59,8 @@ type Bot struct {
 	// recipients is one value for all rooms.
 	sending turn
 	work    *worker
+	// made is when this process made the bot, by its own clock.
+	made time.Time
 	// begun is when the bot began, by the homeserver's clock.
 	begun time.Time
 	// ready says that the rooms are open.
@@ -71,6 +73,7 @@ type Bot struct {
 func New(options Options) *Bot {
 	b := &Bot{
 		Options:  options,
+		made:     time.Now(),
 		owners:   map[id.UserID]bool{},
 		sending:  make(turn, 1),
 		keysCame: make(chan id.SessionID, 64),
@@ -117,6 +120,7 @@ func (b *Bot) Run(ctx context.Context, commands *command.Commands) error {
 		return err
 	}
 	parts.Go(func() { b.redactDue(ctx) })
+	parts.Go(func() { b.expire(ctx) })
 	parts.Go(func() { b.readLate(ctx) })
 	return b.follow(ctx)
 }

@@ -1,8 +1,10 @@
 package bot
 
 import (
+	"context"
 	"encoding/json"
 	"io"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"maunium.net/go/mautrix/id"
 
 	"github.com/githabideri/fraktalia/reply"
+	"github.com/githabideri/fraktalia/store"
 )
 
 func quiet() *logrus.Entry {
@@ -22,31 +25,49 @@ func quiet() *logrus.Entry {
 // Only a plain, encrypted, fresh message of an owner in the admin room is a
 // command line.
 func TestHeard(t *testing.T) {
-	b := New(Options{Owners: []string{"@mila:x"}, Log: quiet()})
+	records, err := store.Open(context.Background(), filepath.Join(t.TempDir(), "db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer records.Close()
+	if err := records.SaveRole(context.Background(), store.Role{UserID: "@mox:x", Role: "agent", Agent: "mox"}); err != nil {
+		t.Fatal(err)
+	}
+	b := New(Options{Owners: []string{"@mila:x"}, Log: quiet(), Store: records})
 	b.places.set("!admin", "!chat", time.Time{})
 	for name, c := range map[string]struct {
 		room, sender, content string
 		plain                 bool
 		want                  string
 	}{
-		"a command":                {content: `{"msgtype":"m.text","body":"!status"}`, want: "!status"},
-		"talk":                     {content: `{"msgtype":"m.text","body":"hello"}`},
-		"a notice":                 {content: `{"msgtype":"m.notice","body":"!status"}`},
-		"an emote":                 {content: `{"msgtype":"m.emote","body":"!status"}`},
-		"an edit":                  {content: `{"msgtype":"m.text","body":"!status","m.new_content":{"msgtype":"m.text","body":"!status"},"m.relates_to":{"rel_type":"m.replace","event_id":"$1"}}`},
-		"a bridged double":         {content: `{"msgtype":"m.text","body":"!status","fi.mau.double_puppet_source":"mautrix-x"}`},
-		"a quote":                  {content: `{"msgtype":"m.text","body":"> <@mila:x> !status"}`},
-		"a second line":            {content: `{"msgtype":"m.text","body":"look:\n!status"}`},
-		"a hidden first letter":    {content: `{"msgtype":"m.text","body":"\u200b!status"}`},
-		"a stranger":               {sender: "@eve:x", content: `{"msgtype":"m.text","body":"!status"}`},
-		"an owner of other case":   {sender: "@Mila:x", content: `{"msgtype":"m.text","body":"!status"}`},
-		"another room":             {room: "!other", content: `{"msgtype":"m.text","body":"!status"}`},
-		"the chat room":            {room: "!chat", content: `{"msgtype":"m.text","body":"!status"}`},
-		"a plain text event":       {plain: true, content: `{"msgtype":"m.text","body":"!status"}`},
-		"a reply with a command":   {content: `{"msgtype":"m.text","body":"!status","m.relates_to":{"m.in_reply_to":{"event_id":"$1"}}}`, want: "!status"},
-		"a file named like one":    {content: `{"msgtype":"m.file","body":"!status"}`},
-		"a body that is no text":   {content: `{"msgtype":"m.text","body":7}`},
-		"a message without a body": {content: `{"msgtype":"m.text"}`},
+		"a command":                  {content: `{"msgtype":"m.text","body":"!status"}`, want: "!status"},
+		"talk":                       {content: `{"msgtype":"m.text","body":"hello"}`},
+		"a notice":                   {content: `{"msgtype":"m.notice","body":"!status"}`},
+		"an emote":                   {content: `{"msgtype":"m.emote","body":"!status"}`},
+		"an edit":                    {content: `{"msgtype":"m.text","body":"!status","m.new_content":{"msgtype":"m.text","body":"!status"},"m.relates_to":{"rel_type":"m.replace","event_id":"$1"}}`},
+		"a bridged double":           {content: `{"msgtype":"m.text","body":"!status","fi.mau.double_puppet_source":"mautrix-x"}`},
+		"a quote":                    {content: `{"msgtype":"m.text","body":"> <@mila:x> !status"}`},
+		"a second line":              {content: `{"msgtype":"m.text","body":"look:\n!status"}`},
+		"a hidden first letter":      {content: `{"msgtype":"m.text","body":"\u200b!status"}`},
+		"a stranger":                 {sender: "@eve:x", content: `{"msgtype":"m.text","body":"!status"}`},
+		"an owner of other case":     {sender: "@Mila:x", content: `{"msgtype":"m.text","body":"!status"}`},
+		"another room":               {room: "!other", content: `{"msgtype":"m.text","body":"!status"}`},
+		"the chat room":              {room: "!chat", content: `{"msgtype":"m.text","body":"!status"}`},
+		"a plain text event":         {plain: true, content: `{"msgtype":"m.text","body":"!status"}`},
+		"a reply with a command":     {content: `{"msgtype":"m.text","body":"!status","m.relates_to":{"m.in_reply_to":{"event_id":"$1"}}}`, want: "!status"},
+		"a file named like one":      {content: `{"msgtype":"m.file","body":"!status"}`},
+		"a body that is no text":     {content: `{"msgtype":"m.text","body":7}`},
+		"a message without a body":   {content: `{"msgtype":"m.text"}`},
+		"an agent in a chat room":    {room: "!chat", sender: "@mox:x", content: `{"msgtype":"m.text","body":"!status\n"}`, want: "!status\n"},
+		"an agent's reply":           {room: "!chat", sender: "@mox:x", content: `{"msgtype":"m.text","body":"!status","m.relates_to":{"m.in_reply_to":{"event_id":"$1"}}}`, want: "!status"},
+		"an agent in the admin room": {sender: "@mox:x", content: `{"msgtype":"m.text","body":"!status"}`},
+		"an agent's second line":     {room: "!chat", sender: "@mox:x", content: `{"msgtype":"m.text","body":"!help\n!forward 9005"}`},
+		"an agent's hidden line":     {room: "!chat", sender: "@mox:x", content: `{"msgtype":"m.text","body":"!help\u2028!forward 9005"}`},
+		"an agent's quote":           {room: "!chat", sender: "@mox:x", content: `{"msgtype":"m.text","body":"> !status"}`},
+		"an agent's code":            {room: "!chat", sender: "@mox:x", content: "{\"msgtype\":\"m.text\",\"body\":\"```\\n!status\\n```\"}"},
+		"an agent's reply fallback":  {room: "!chat", sender: "@mox:x", content: `{"msgtype":"m.text","body":"> <@mila:x> hi\n\n!status"}`},
+		"an agent's edit":            {room: "!chat", sender: "@mox:x", content: `{"msgtype":"m.text","body":"!status","m.relates_to":{"rel_type":"m.replace","event_id":"$1"}}`},
+		"an agent in plain text":     {room: "!chat", sender: "@mox:x", plain: true, content: `{"msgtype":"m.text","body":"!status"}`},
 	} {
 		evt := &event.Event{ID: "$e", RoomID: "!admin", Sender: "@mila:x", Type: event.EventMessage}
 		if c.room != "" {
@@ -62,7 +83,7 @@ func TestHeard(t *testing.T) {
 		if err := evt.Content.ParseRaw(evt.Type); err != nil {
 			continue // the library hands such events to nobody
 		}
-		if line, _ := b.heard(evt); line != c.want {
+		if line, _ := b.heard(context.Background(), evt); line != c.want {
 			t.Errorf("%s: heard %q, want %q", name, line, c.want)
 		}
 	}

@@ -24,20 +24,23 @@ func (b *Bot) listen() {
 	b.syncer.OnEventType(event.EventMessage, b.serverRoom.hear)
 }
 
-// onEncrypted reads an encrypted event of the admin room, or of a room in
-// which an owner verifies the bot. What is said in the chat room is not read.
+// onEncrypted reads an encrypted event of the admin room, of a room in which an
+// owner verifies the bot, or of an account with a role. What others say in chat
+// rooms is not read.
 func (b *Bot) onEncrypted(ctx context.Context, evt *event.Event) {
 	if evt.Sender == b.client.UserID {
 		b.noteOwn(ctx, evt)
 		return
 	}
-	if evt.RoomID == b.places.chat() || evt.Timestamp < b.places.since().UnixMilli() {
+	role, _ := b.roleIn(ctx, evt.RoomID, evt.Sender)
+	verifies := evt.RoomID != b.places.chat() && b.isOwner(evt.Sender)
+	if (role == command.Nobody && !verifies && evt.RoomID != b.places.admin()) || evt.Timestamp < b.places.since().UnixMilli() {
 		return
 	}
 	plain, err := b.crypto.Decrypt(ctx, evt)
 	switch {
 	case errors.Is(err, crypto.ErrNoSessionFound):
-		if evt.RoomID == b.places.admin() && b.isOwner(evt.Sender) {
+		if role != command.Nobody {
 			b.noteUnread(ctx, evt)
 		}
 	case err != nil:
@@ -65,7 +68,7 @@ func (b *Bot) onPlain(ctx context.Context, evt *event.Event) {
 		b.onVerification(ctx, evt)
 		return
 	}
-	line, reason := b.heard(evt)
+	line, reason := b.heard(ctx, evt)
 	if reason != "" {
 		b.Log.WithField("event", evt.ID).WithField("sender", evt.Sender).Infof("not obeyed: %s", reason)
 	}
@@ -85,18 +88,21 @@ func (b *Bot) onPlain(ctx context.Context, evt *event.Event) {
 
 // heard decides whether an event is a command line of somebody who may give
 // one; "" is no. A reason says why something that looks like one is not.
-func (b *Bot) heard(evt *event.Event) (line, reason string) {
-	if evt.RoomID != b.places.admin() || evt.Type != event.EventMessage {
+func (b *Bot) heard(ctx context.Context, evt *event.Event) (line, reason string) {
+	if evt.Type != event.EventMessage {
 		return "", ""
 	}
 	content := evt.Content.AsMessage()
 	if !command.IsCommand(content.Body) {
 		return "", ""
 	}
+	role, _ := b.roleIn(ctx, evt.RoomID, evt.Sender)
 	_, bridged := evt.Content.Raw["fi.mau.double_puppet_source"]
 	switch {
-	case !b.isOwner(evt.Sender):
-		return "", "the sender is no owner"
+	case role == command.Nobody:
+		return "", "the sender may not command here"
+	case role != command.Owner && strings.ContainsAny(strings.TrimSpace(content.Body), "\n\r\u2028\u2029\v\f"):
+		return "", "it has more than one line"
 	case content.MsgType != event.MsgText:
 		return "", "it is no plain message but " + string(content.MsgType)
 	case content.RelatesTo != nil && content.RelatesTo.GetReplaceID() != "":
@@ -119,6 +125,12 @@ func (b *Bot) refuseDevice(ctx context.Context, evt *event.Event, reason error) 
 // onReaction passes an owner's click to whoever waits for it.
 func (b *Bot) onReaction(ctx context.Context, evt *event.Event) {
 	if evt.RoomID != b.places.admin() || evt.Sender == b.client.UserID || !b.isOwner(evt.Sender) {
+		return
+	}
+	if click, ok := b.clickedProposal(ctx, evt); ok {
+		if brought := batchOf(ctx); click.proposal != 0 {
+			brought.clicks = append(brought.clicks, click)
+		}
 		return
 	}
 	relation := evt.Content.AsReaction().RelatesTo

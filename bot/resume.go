@@ -50,11 +50,11 @@ func (b *Bot) answerLate(ctx context.Context, row store.Command) {
 // ones of that run, so that what did arrive is not said twice; where it was
 // an earlier state of the answer, the edit brings the last one.
 func (b *Bot) deliver(ctx context.Context, row store.Command, doc reply.Doc) {
-	room, evt := id.RoomID(row.RoomID), id.EventID(row.EventID)
+	room, evt, name := id.RoomID(row.RoomID), target(row), id.EventID(row.EventID)
 	if doc.Text() != "" {
-		sent, err := b.reply(ctx, room, evt, doc, transaction(evt, "answer"))
+		sent, err := b.reply(ctx, room, evt, doc, transaction(name, "answer"))
 		if err == nil {
-			err = b.edit(ctx, room, sent, doc, transaction(evt, "edit-last"))
+			err = b.edit(ctx, room, sent, doc, transaction(name, "edit-last"))
 		}
 		if err != nil {
 			b.logRow(row).WithError(err).Warn("could not answer late")

@@ -11,6 +11,7 @@ import (
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
+	"github.com/githabideri/fraktalia/command"
 	"github.com/githabideri/fraktalia/crashpoint"
 	"github.com/githabideri/fraktalia/store"
 )
@@ -159,6 +160,7 @@ func (b *Bot) fillGaps(ctx context.Context, response *mautrix.RespSync, since st
 type batch struct {
 	commands []store.Command
 	unread   []store.Undecrypted
+	clicks   []decision
 }
 
 type batchKey struct{}
@@ -184,9 +186,12 @@ func (b *Bot) take(ctx context.Context, response *mautrix.RespSync, since string
 	if err := b.dropSeen(ctx, brought); err != nil {
 		return err
 	}
-	fresh, err := b.record(ctx, brought, response.NextBatch)
+	fresh, decided, err := b.record(ctx, brought, response.NextBatch)
 	if err != nil {
 		return err
+	}
+	for _, p := range decided {
+		b.work.after(func(ctx context.Context) { b.showDecision(ctx, p) })
 	}
 	if len(fresh) > 0 {
 		crashpoint.At("journal.stored")
@@ -196,12 +201,17 @@ func (b *Bot) take(ctx context.Context, response *mautrix.RespSync, since string
 }
 
 // record writes a batch and its token in one transaction and returns the
-// commands that are to be run.
-func (b *Bot) record(ctx context.Context, brought *batch, token string) (fresh []store.Command, err error) {
+// commands that are to be run, and the proposals that were decided.
+func (b *Bot) record(ctx context.Context, brought *batch, token string) (fresh []store.Command, decided []store.Proposal, err error) {
 	err = b.Store.InTransaction(ctx, func(ctx context.Context) error {
 		if fresh, err = b.writeDown(ctx, brought.commands); err != nil {
 			return err
 		}
+		approved, settled, err := b.decide(ctx, brought.clicks)
+		if err != nil {
+			return err
+		}
+		fresh, decided = append(fresh, approved...), settled
 		for _, u := range brought.unread {
 			if err := b.Store.KeepUndecrypted(ctx, u); err != nil {
 				return err
@@ -209,7 +219,7 @@ func (b *Bot) record(ctx context.Context, brought *batch, token string) (fresh [
 		}
 		return b.Store.SetSetting(ctx, syncTokenKey, token)
 	})
-	return fresh, err
+	return fresh, decided, err
 }
 
 // writeDown adds commands to the journal and returns those that are to be run.
@@ -257,9 +267,30 @@ func (b *Bot) dropSeen(ctx context.Context, brought *batch) error {
 		unread = append(unread, u)
 	}
 	brought.unread = unread
+	if err := b.dropDecided(ctx, brought); err != nil {
+		return err
+	}
 	if dropped > 0 {
 		b.work.after(func(ctx context.Context) { b.Alert(ctx, restoredNotice(dropped)) })
 	}
+	return nil
+}
+
+// dropDecided leaves out clicks on proposals that have run before.
+func (b *Bot) dropDecided(ctx context.Context, brought *batch) error {
+	clicks := brought.clicks[:0]
+	for _, click := range brought.clicks {
+		err := b.notRunBefore(ctx, click.proposal)
+		var over *command.ProposalOver
+		switch {
+		case errors.As(err, &over):
+			continue
+		case err != nil:
+			return err
+		}
+		clicks = append(clicks, click)
+	}
+	brought.clicks = clicks
 	return nil
 }
 

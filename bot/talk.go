@@ -32,7 +32,9 @@ type talk struct {
 	ctx  context.Context // of what is shown meanwhile; a little longer than the command's
 	row  store.Command
 	room id.RoomID
-	evt  id.EventID
+	// evt is the event that is answered; name is the row's own, after which the
+	// transactions are called.
+	evt, name id.EventID
 	// letOthersRun lets the next command of the lane begin.
 	letOthersRun func()
 
@@ -48,7 +50,7 @@ type talk struct {
 }
 
 func newTalk(ctx context.Context, b *Bot, row store.Command) *talk {
-	return &talk{bot: b, ctx: ctx, row: row, room: id.RoomID(row.RoomID), evt: id.EventID(row.EventID), letOthersRun: alone, changed: make(chan struct{}, 1)}
+	return &talk{bot: b, ctx: ctx, row: row, room: id.RoomID(row.RoomID), evt: target(row), name: id.EventID(row.EventID), letOthersRun: alone, changed: make(chan struct{}, 1)}
 }
 
 // Update implements command.Conversation: what is newest is shown, at most
@@ -101,7 +103,7 @@ func (t *talk) put(ctx context.Context, doc reply.Doc) error {
 	t.shownAt = time.Now()
 	t.mu.Unlock()
 	if shown == "" {
-		sent, err := t.bot.reply(ctx, t.room, t.evt, doc, transaction(t.evt, "answer"))
+		sent, err := t.bot.reply(ctx, t.room, t.evt, doc, transaction(t.name, "answer"))
 		if err != nil {
 			return err
 		}
@@ -113,7 +115,7 @@ func (t *talk) put(ctx context.Context, doc reply.Doc) error {
 		}
 		shown = sent
 	}
-	return t.bot.edit(ctx, t.room, shown, doc, transaction(t.evt, fmt.Sprintf("edit-%d", puts)))
+	return t.bot.edit(ctx, t.room, shown, doc, transaction(t.name, fmt.Sprintf("edit-%d", puts)))
 }
 
 // end shows the final answer. A Doc without blocks leaves what is there: the
@@ -194,5 +196,5 @@ func (t *talk) part(what string) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.parts++
-	return transaction(t.evt, fmt.Sprintf("%s-%d", what, t.parts))
+	return transaction(t.name, fmt.Sprintf("%s-%d", what, t.parts))
 }

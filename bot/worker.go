@@ -80,7 +80,7 @@ func (w *worker) resume(ctx context.Context, row store.Command) {
 func (w *worker) requeue(ctx context.Context, row store.Command) {
 	ended := false
 	err := w.bot.patiently(ctx, "look for marks", func() (err error) {
-		ended, err = w.bot.marked(ctx, id.RoomID(row.RoomID), id.EventID(row.EventID), doneMark, failedMark)
+		ended, err = w.bot.marked(ctx, id.RoomID(row.RoomID), target(row), doneMark, failedMark)
 		return err
 	})
 	if err != nil && ctx.Err() != nil {
@@ -178,17 +178,17 @@ func (w *worker) perform(ctx context.Context, row store.Command, quick bool, let
 	longer, cancel := command.Outlast(ctx, stopLimit)
 	defer cancel()
 	talk := newTalk(longer, w.bot, row)
-	if w.bot.role(row.Sender) == command.Nobody {
-		w.bot.logRow(row).Info("not obeyed: the sender is no owner any more")
+	role, _ := w.bot.roleIn(ctx, talk.room, id.UserID(row.Sender))
+	if role == command.Nobody {
+		w.bot.logRow(row).Info("not obeyed: the sender may not command any more")
 		w.bot.giveUp(ctx, row)
 		return
 	}
-	if ctx.Err() != nil || (time.Since(row.SentAt) > oldAfter && !w.stillWanted(ctx, talk)) {
+	if ctx.Err() != nil || (time.Since(row.SentAt) > oldAfter && !w.stillWanted(ctx, talk, role)) {
 		return
 	}
-	room, evt := id.RoomID(row.RoomID), id.EventID(row.EventID)
 	if !quick {
-		if w.bot.mark(ctx, room, evt, seenMark) != nil {
+		if w.markSeen(ctx, talk) != nil {
 			return // stopping: the row is still new
 		}
 		crashpoint.At("journal.seen")
@@ -205,6 +205,19 @@ func (w *worker) perform(ctx context.Context, row store.Command, quick bool, let
 	w.finish(longer, talk, answer, err)
 }
 
+// markSeen puts 👀 on what is about to be run: the line itself, or the proposal
+// that an owner has approved.
+func (w *worker) markSeen(ctx context.Context, talk *talk) error {
+	p, err := w.bot.proposalOf(ctx, talk.row)
+	if err != nil {
+		return err
+	}
+	if p.MessageID != "" {
+		return w.bot.mark(ctx, w.bot.places.admin(), id.EventID(p.MessageID), seenMark)
+	}
+	return w.bot.mark(ctx, talk.room, talk.evt, seenMark)
+}
+
 // finish writes the outcome before it shows it: killed in between, the answer
 // is given after the restart. While the program runs it waits for a homeserver
 // that is away as long as that takes.
@@ -212,6 +225,9 @@ func (w *worker) finish(ctx context.Context, talk *talk, answer reply.Answer, er
 	row, doc, mark, state := talk.row, answer.Doc, doneMark, store.Done
 	if err != nil {
 		doc, mark, state = w.bot.worded(row, err), failedMark, store.Failed
+	}
+	if answer.Waits {
+		mark = waitsMark
 	}
 	if err := w.bot.close(ctx, row, state, command.RecordedOutcome(doc, answer, err), answer.Undo); err != nil {
 		w.bot.logRow(row).WithError(err).Error("cannot write the journal")
@@ -226,6 +242,9 @@ func (w *worker) finish(ctx context.Context, talk *talk, answer reply.Answer, er
 	if w.bot.mark(ctx, talk.room, talk.evt, seenMark) != nil || w.bot.mark(ctx, talk.room, talk.evt, mark) != nil {
 		return
 	}
+	if row.Proposal != 0 {
+		w.bot.unmark(ctx, talk.room, talk.evt, waitsMark)
+	}
 	w.bot.answered(ctx, row)
 }
 
@@ -235,12 +254,24 @@ func (w *worker) do(ctx context.Context, row store.Command, talk *talk) (reply.A
 	if err != nil {
 		return reply.Answer{}, err
 	}
-	request := command.Request{Args: args, Line: row.Line[1:], Sender: row.Sender, Role: w.bot.role(row.Sender), Ref: row.EventID}
-	return w.commands.Do(ctx, request, talk)
+	request := w.bot.request(ctx, row, args)
+	if request.Role == command.Owner {
+		return w.commands.Do(ctx, request, talk)
+	}
+	p, err := w.bot.proposalOf(ctx, row)
+	if err != nil {
+		return reply.Answer{}, err
+	}
+	return w.commands.Do(ctx, request, newAside(talk, p.MessageID))
 }
 
-// stillWanted asks about a command that waited too long to be run unasked.
-func (w *worker) stillWanted(ctx context.Context, talk *talk) bool {
+// stillWanted asks an owner about a command that waited too long to be run
+// unasked. Others may say it again.
+func (w *worker) stillWanted(ctx context.Context, talk *talk, role command.Role) bool {
+	if role != command.Owner {
+		w.finish(ctx, talk, reply.Answer{}, &command.Problem{Sentence: "Not run: it had waited too long. Say it again."})
+		return false
+	}
 	yes, err := talk.Ask(ctx, oldNotice(talk.row))
 	if ctx.Err() != nil {
 		return false // stopping: asked again after the restart
@@ -255,18 +286,14 @@ func (w *worker) stillWanted(ctx context.Context, talk *talk) bool {
 	return false
 }
 
-func (b *Bot) role(sender string) command.Role {
-	if b.isOwner(id.UserID(sender)) {
-		return command.Owner
-	}
-	return command.Nobody
-}
-
 // worded turns an error into what people read: the sentence of a Problem, or
 // a reference into the log.
 func (b *Bot) worded(row store.Command, err error) reply.Doc {
 	var problem *command.Problem
+	var refused *command.Refused
 	switch {
+	case errors.As(err, &refused):
+		return nil // silence: who is refused by it has been told before
 	case errors.As(err, &problem):
 		if problem.Cause != nil {
 			b.logRow(row).WithError(problem.Cause).Warn("command failed")

@@ -23,7 +23,7 @@ func (r *run) agentCommand() *cobra.Command {
 			"add and remove are for lists. A change is checked against OpenClaw's schema before it is written, and the gateway is asked after.",
 		Example:     "agent mox set sandbox.docker.memory 8g",
 		Args:        some("an agent's name, for example mox"),
-		Annotations: map[string]string{laneKey: agentsLane, jsonKey: "yes", recordKey: "3"},
+		Annotations: map[string]string{laneKey: agentsLane, jsonKey: "yes", recordKey: "3", verbKey: "1"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 2 && args[1] == "--json" { // words behind the name are no flags: a value may look like one
 				if err := cmd.Root().PersistentFlags().Set("json", "true"); err != nil {

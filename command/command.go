@@ -15,10 +15,12 @@ import (
 // Role is what somebody may do.
 type Role int
 
-// Nobody may do nothing; Owner everything. The roles between them come with
-// the commands that need them.
+// Nobody may do nothing; Owner everything. What friends and agents may do stands
+// in the policies of Settings, within what the commands allow at all.
 const (
 	Nobody Role = iota
+	Friend
+	Agent
 	Owner
 )
 
@@ -36,6 +38,15 @@ type Request struct {
 	Shell bool
 	// Ref names the request in the log, e.g. the event's id.
 	Ref string
+	// Agent is the agent of OpenClaw for which the sender speaks; "" for people.
+	Agent string
+	// Room is where it was said, and CommandID the journal's row of it; zero
+	// where there is none, as in the shell.
+	Room      string
+	CommandID int64
+	// Proposal is the number of the proposal that an owner has approved, and
+	// whose line this is; 0 where nobody was asked.
+	Proposal int64
 }
 
 // Conversation is where a command speaks while it works. All methods may be
@@ -76,6 +87,7 @@ type Confidence struct {
 
 // Services are the parts of the program that commands act on.
 type Services struct {
+	Proposals Proposals
 	Forwards  Forwards
 	Builder   Builder
 	Recipe    Recipe
@@ -120,6 +132,10 @@ type Settings struct {
 	Hosts func(context.Context) []string
 	// Now is the time; nil is the clock's.
 	Now func() time.Time
+	// Policies say what friends and agents may do; who is not in it may nothing.
+	Policies map[Role]Policy
+	// ProposalsAnHour bounds what one account may propose; 0 is 6.
+	ProposalsAnHour int
 	// CardLifetime is how long a joining card stays in a room.
 	CardLifetime time.Duration
 }

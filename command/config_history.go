@@ -29,14 +29,22 @@ func (r *run) configCommands() []*cobra.Command {
 		Annotations: map[string]string{laneKey: agentsLane, jsonKey: "yes"},
 		RunE:        r.does(config),
 	}
+	var yes bool
 	undo := &cobra.Command{
-		Use:         "undo",
-		Short:       "takes the last thing back that can be taken back",
-		Long:        "Said again, it takes back what was before that.",
-		Args:        none,
+		Use:         "undo [ROW]",
+		Short:       "takes back the last thing that can be, or one row of the audit",
+		Long:        "Said again, it takes back what was before that. With a row's number it shows first what it would do.",
+		Example:     "undo 12",
+		Args:        cobra.MaximumNArgs(1),
 		Annotations: map[string]string{laneKey: agentsLane},
-		RunE:        r.does(undo),
+		RunE: r.does(func(ctx context.Context, r *run, args []string) (reply.Answer, error) {
+			if len(args) == 0 {
+				return undo(ctx, r)
+			}
+			return undoRow(ctx, r, args[0], yes)
+		}),
 	}
+	skipsQuestion(undo, &yes)
 	return []*cobra.Command{config, undo}
 }
 
@@ -116,7 +124,7 @@ func configUndo(ctx context.Context, r *run, number int64) (reply.Answer, error)
 }
 
 // undo takes back the newest act of the journal that can be.
-func undo(ctx context.Context, r *run, _ []string) (reply.Answer, error) {
+func undo(ctx context.Context, r *run) (reply.Answer, error) {
 	row, ok, err := r.Records.LastUndoable(ctx)
 	if err != nil {
 		return reply.Answer{}, err
@@ -124,6 +132,38 @@ func undo(ctx context.Context, r *run, _ []string) (reply.Answer, error) {
 	if !ok {
 		return reply.Answer{}, Sorry("There is nothing that I could take back.")
 	}
+	return r.undoCommand(ctx, row)
+}
+
+// undoRow takes back one act of the audit, once an owner has seen how.
+func undoRow(ctx context.Context, r *run, word string, yes bool) (reply.Answer, error) {
+	number, err := strconv.ParseInt(strings.TrimPrefix(word, "#"), 10, 64)
+	if err != nil {
+		return reply.Answer{}, Sorry("%.40q is no number of a row; %saudit lists them.", word, prompt(r.request))
+	}
+	row, ok, err := r.Records.CommandAudited(ctx, number)
+	line := reply.Mono("%s", shorten(Visible(Recorded(row.Line)), 120))
+	switch {
+	case err != nil:
+		return reply.Answer{}, err
+	case !ok:
+		return reply.Answer{}, Sorry("There is no row %d; %saudit lists them.", number, prompt(r.request))
+	case row.Undo == "":
+		return reply.Answer{}, Sorry("Row %d (%s) cannot be taken back.", number, shorten(Recorded(row.Line), 120))
+	case row.Undone:
+		return reply.Answer{}, Sorry("Row %d (%s) is taken back already.", number, shorten(Recorded(row.Line), 120))
+	}
+	sure, err := r.confirm(ctx, yes, reply.Doc{reply.P("To take back ", line, " I would do this:"), reply.Code{Text: Visible(row.Undo)}})
+	if err != nil {
+		return reply.Answer{}, err
+	}
+	if !sure {
+		return reply.Answer{}, Sorry("Nothing is taken back.")
+	}
+	return r.undoCommand(ctx, row)
+}
+
+func (r *run) undoCommand(ctx context.Context, row store.Command) (reply.Answer, error) {
 	answer, err := r.takeBack(ctx, row.Undo)
 	if err != nil {
 		return reply.Answer{}, err

@@ -35,7 +35,7 @@ func readTime(text string) (time.Duration, error) {
 		rest = rest[len(part[0]):]
 	}
 	if sum < shortLease || sum > longestTime {
-		return 0, Sorry("%.40q is no time that a port can be lent for: between a minute and a year it may be.", text)
+		return 0, Sorry("%.40q is no time that I take: between a minute and a year it may be.", text)
 	}
 	return sum, nil
 }

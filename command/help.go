@@ -34,12 +34,17 @@ func (r *run) helpCommand(root *cobra.Command) *cobra.Command {
 func (r *run) overview(root *cobra.Command) reply.Doc {
 	table := reply.Table{Head: []string{"command", "what it does"}}
 	for _, cmd := range root.Commands() {
-		if cmd.Hidden || (cmd.Annotations[shellKey] != "" && !r.request.Shell) {
+		if cmd.Hidden || (cmd.Annotations[shellKey] != "" && !r.request.Shell) || !r.concerns(cmd) {
 			continue
 		}
 		table.Rows = append(table.Rows, []any{reply.Mono("%s", usageLine(r.request, cmd)), cmd.Short})
 	}
 	return reply.Doc{table, reply.P(reply.Mono("%shelp COMMAND", prompt(r.request)), " tells more about one of them.")}
+}
+
+// concerns leaves out what is not for the one who asks.
+func (r *run) concerns(cmd *cobra.Command) bool {
+	return r.request.Role == Owner || r.Settings.Policies[r.request.Role].names(cmd.Name())
 }
 
 // describe tells how one command is used.

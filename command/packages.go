@@ -31,7 +31,7 @@ func (r *run) packagesCommand() *cobra.Command {
 			"is built anew; settle folds these into one layer. Names are checked against the distribution first. A change becomes real with rebuild-sandbox, " +
 			"and undo takes it back. use sets everything at once: use web late=jq,htop without=npm.",
 		Example:     "packages add ripgrep jq",
-		Annotations: map[string]string{laneKey: packagesLane, jsonKey: "yes"},
+		Annotations: map[string]string{laneKey: packagesLane, jsonKey: "yes", verbKey: "0"},
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if r.answer, err = packages(cmd.Context(), r, args, flags); err != nil {
 				return asUsage(r.request, cmd, err)

@@ -34,7 +34,24 @@ type Records interface {
 	ConfigEdit(ctx context.Context, id int64) (e store.ConfigEdit, ok bool, err error)
 	// LastUndoable is the newest command that can be taken back and was not.
 	LastUndoable(ctx context.Context) (c store.Command, ok bool, err error)
+	// CommandAudited is the command behind a row of the audit.
+	CommandAudited(ctx context.Context, seq int64) (c store.Command, ok bool, err error)
 	MarkUndone(ctx context.Context, id int64) error
+	SaveRole(ctx context.Context, r store.Role) error
+	DeleteRole(ctx context.Context, userID string) error
+	RoleOf(ctx context.Context, userID string) (r store.Role, ok bool, err error)
+	Roles(ctx context.Context) ([]store.Role, error)
+	// AddProposal records a proposal, once for a command.
+	AddProposal(ctx context.Context, p store.Proposal) (id int64, err error)
+	// Proposals lists the open ones.
+	Proposals(ctx context.Context) ([]store.Proposal, error)
+	ProposalsSince(ctx context.Context, sender string, since time.Time) (int, error)
+	SavePermission(ctx context.Context, p store.Permission) (int64, error)
+	Permissions(ctx context.Context, now time.Time) ([]store.Permission, error)
+	UsePermission(ctx context.Context, id int64, now time.Time) (bool, error)
+	DeletePermission(ctx context.Context, id int64) (bool, error)
+	Audit(ctx context.Context, f store.AuditFilter) ([]store.AuditRow, error)
+	VerifyAudit(ctx context.Context) (n int64, last string, err error)
 }
 
 // PeopleRecords is who was given access.

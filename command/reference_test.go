@@ -34,7 +34,7 @@ func TestReferenceIsTrue(t *testing.T) {
 func reference() string {
 	var out strings.Builder
 	out.WriteString("# Commands\n\nAs typed in the admin room. In the machine's own shell the same words follow `fraktalia`, without the `!`.\n")
-	r := &run{}
+	r := &run{request: Request{Role: Owner}}
 	for _, cmd := range withParts(r.tree().Commands()) {
 		if cmd.Hidden {
 			continue

@@ -26,6 +26,7 @@ type shared struct {
 	building sync.Mutex // held while the sandbox image is built
 	lanes    lanes
 	leases   *Leases // nil until they are made
+	rates    rates
 }
 
 // New makes Commands that act on services.
@@ -77,7 +78,7 @@ func (r *run) execute(ctx context.Context) (reply.Answer, error) {
 		return reply.Answer{}, err
 	}
 	if err := root.ExecuteContext(ctx); err != nil {
-		return reply.Answer{}, err
+		return r.orWaits(err)
 	}
 	if asJSON, _ := root.PersistentFlags().GetBool("json"); asJSON && r.answer.Data != nil {
 		return r.encoded()
@@ -138,14 +139,20 @@ func (r *run) tree() *cobra.Command {
 		SuggestionsMinimumDistance: 2,
 		CompletionOptions:          cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
-	root.PersistentPreRunE = r.enterLane
+	root.PersistentPreRunE = func(cmd *cobra.Command, args []string) error {
+		if err := r.permit(cmd.Context(), cmd, args); err != nil {
+			return err
+		}
+		return r.enterLane(cmd, args)
+	}
 	root.SetHelpCommand(&cobra.Command{Hidden: true})
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(r.request, cmd, err) })
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { r.answer = reply.Answer{Doc: r.describe(cmd)} })
 	root.PersistentFlags().Bool("json", false, "answer with JSON, where there is a table")
 	root.PersistentFlags().Lookup("json").Hidden = true
 	root.AddCommand(r.helpCommand(root))
-	for _, family := range [][]*cobra.Command{r.forwardFamily(), r.sandboxFamily(), r.containersFamily(), r.permissionsFamily(), r.agentsFamily(), r.peopleFamily(), r.roomsFamily(), r.deploymentFamily()} {
+	for _, family := range [][]*cobra.Command{r.forwardFamily(), r.sandboxFamily(), r.containersFamily(), r.permissionsFamily(), r.agentsFamily(), r.peopleFamily(), r.roomsFamily(), r.rolesFamily(),
+		r.allowFamily(), r.proposalsFamily(), r.auditFamily(), r.deploymentFamily()} {
 		root.AddCommand(family...)
 	}
 	r.finish(root)
@@ -171,16 +178,19 @@ func (r *run) finish(cmd *cobra.Command) {
 	}
 }
 
-// gate is the one place that decides who may do what: by default, nobody. It
+// gate is the one place that decides who is heard: by default, nobody. It
 // stands before cobra sees the line, so that no command, flag or help text of
-// one lies in front of it.
+// one lies in front of it. For who is no owner permit decides about the rest.
 func (r *run) gate(root *cobra.Command) error {
-	if r.request.Role < Owner {
+	if r.request.Role == Nobody {
 		return &Refused{Sender: r.request.Sender}
 	}
 	cmd, err := find(root, r.request)
 	if err != nil {
 		return err
+	}
+	if r.request.Role < Owner && !r.Settings.Policies[r.request.Role].names(strings.Fields(cmd.CommandPath() + " help")[0]) {
+		return r.forbidden(cmd.Name())
 	}
 	if cmd.Annotations[shellKey] != "" && !r.request.Shell {
 		return Sorry("For safety this works only in the machine's own shell: fraktalia %s", cmd.Name())

@@ -34,6 +34,7 @@ type Config struct {
 	OpenClaw   OpenClaw   `yaml:"openclaw"`
 	Tailscale  Tailscale  `yaml:"tailscale"`
 	Firewall   Firewall   `yaml:"firewall"`
+	Roles      Roles      `yaml:"roles"`
 	Log        Log        `yaml:"log"`
 }
 
@@ -97,6 +98,19 @@ type Tailscale struct {
 	Socket string `yaml:"socket"`
 }
 
+// Roles are what accounts may do that are no owners.
+type Roles struct {
+	Agent           Policy `yaml:"agent"`
+	Friend          Policy `yaml:"friend"`
+	ProposalsAnHour int    `yaml:"proposals_an_hour"`
+}
+
+// Policy is what a role may do by itself, and what it may put before the owners.
+type Policy struct {
+	May        []string `yaml:"may"`
+	MayPropose []string `yaml:"may_propose"`
+}
+
 // Log bounds what is written to the log.
 type Log struct {
 	Level string `yaml:"level"`
@@ -111,7 +125,15 @@ func Default() Config {
 		Firewall: defaultFirewall(),
 		Hosts:    []Host{},
 		OpenClaw: OpenClaw{Config: "~/.openclaw/openclaw.json", Gateway: "http://127.0.0.1:18789"},
-		Log:      Log{Level: "info"},
+		Roles: Roles{
+			Agent: Policy{
+				May:        []string{"help", "forwards", "status", "sandbox"},
+				MayPropose: []string{"forward", "unforward", "createroom", "invite", "adduser", "packages add", "rebuild-sandbox", "agent set"},
+			},
+			Friend:          Policy{May: []string{"help", "forwards"}, MayPropose: []string{}},
+			ProposalsAnHour: 6,
+		},
+		Log: Log{Level: "info"},
 	}
 }
 

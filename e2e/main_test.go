@@ -138,6 +138,9 @@ func (w *world) deploy(ctx context.Context, binary, name string) (*harness.Deplo
 	if err := d.SetConfig("openclaw-sandbox:bookworm-slim", w.image()); err != nil {
 		return nil, first, err
 	}
+	if err := d.SetConfig("proposals_an_hour: 6", "proposals_an_hour: 1000"); err != nil {
+		return nil, first, err
+	}
 	if err := d.Up(ctx); err != nil {
 		d.Process.Kill()
 		return nil, first, err

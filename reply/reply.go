@@ -20,6 +20,8 @@ type Answer struct {
 	// Private says that the record of commands keeps the first block of Doc only:
 	// what follows may be a secret of somebody's.
 	Private bool
+	// Waits says that nothing is done yet: an owner has to say yes first.
+	Waits bool
 }
 
 // File is something to hand over beside the text, e.g. a build log.

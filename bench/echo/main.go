@@ -58,7 +58,13 @@ func measure(ctx context.Context, n int) error {
 	if err := resident(ctx, d, admin); err != nil {
 		return err
 	}
-	return ready(ctx, d)
+	if err := ready(ctx, d); err != nil {
+		return err
+	}
+	if err := mayPropose(ctx, d, binaryOf(dir)); err != nil {
+		return err
+	}
+	return proposals(ctx, d, admin, peer, n)
 }
 
 // bringUp makes a deployment, then lets the bot run alone on its homeserver.

@@ -1,0 +1,98 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"maunium.net/go/mautrix/event"
+
+	"github.com/githabideri/fraktalia/e2e/client"
+)
+
+// Killed at each step, a proposal is run once or told of, and never twice.
+func TestProposalsOutliveAKill(t *testing.T) {
+	ctx := patient(t)
+	s := newSolo(t, "proposal")
+	clawFile(t, s.DataDir, clawHouse)
+	s.start(t)
+	mox, err := moveInto(ctx, s.Deployment, s.admin, "mox")
+	must(t, err)
+	defer mox.Client().Close()
+	if out := say(t, s.admin, "!role mox agent"); !out.OK {
+		t.Fatal(out.Body)
+	}
+	must(t, s.Process.Stop(ctx))
+
+	// While it is put before the owners: the one who asked hears that it was
+	// interrupted, and what nobody was shown can be approved by nobody.
+	s.start(t, "FRAKTALIA_CRASH_AT=proposal.added")
+	turn, err := mox.Say(ctx, "!forward 9080 --for 1h")
+	must(t, err)
+	s.waitKilled(ctx, t)
+	s.start(t)
+	if out := ended(t, turn); out.OK {
+		t.Error(out.Body)
+	}
+	for s.count(t, "SELECT count(*) FROM fraktalia_proposal WHERE state='open'") != 0 {
+		if ctx.Err() != nil {
+			t.Fatal("a proposal that nobody saw stays open")
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+
+	// Approved, and killed before it is begun: it runs after the restart.
+	turn, _, shown := proposeTo(t, s.admin, mox, "!forward 9091 --for 1h")
+	must(t, s.Process.Stop(ctx))
+	s.start(t, "FRAKTALIA_CRASH_AT=journal.stored")
+	_, err = s.admin.React(ctx, shown.ID, "✅")
+	must(t, err)
+	s.waitKilled(ctx, t)
+	s.start(t)
+	if out := ended(t, turn); !out.OK {
+		t.Error(out.Body)
+	}
+	fetchUntil(t, 9091, "hello")
+	say(t, s.admin, "!unforward 9091")
+	must(t, s.Process.Stop(ctx))
+
+	t.Run("an older database", func(t *testing.T) { olderProposals(t, s, mox) })
+}
+
+// Attack: the database is put back to before an approval, and the owner's old
+// click and words come again with the sync, or are said again. It has run.
+func olderProposals(t *testing.T, s *solo, mox *client.Room) {
+	ctx := patient(t)
+	s.start(t)
+	clicked, _, shown := proposeTo(t, s.admin, mox, "!forward 9092 --for 1h")
+	typed, number, _ := proposeTo(t, s.admin, mox, "!forward 9095 --for 1h")
+	must(t, s.Process.Stop(ctx))
+	backup := t.TempDir()
+	copyDatabase(t, s.DataDir, backup)
+	s.start(t)
+	_, err := s.admin.React(ctx, shown.ID, "✅")
+	must(t, err)
+	if out := say(t, s.admin, "!approve "+number); !out.OK {
+		t.Error(out.Body)
+	}
+	for _, turn := range []*client.Turn{clicked, typed} {
+		if out := ended(t, turn); !out.OK {
+			t.Error(out.Body)
+		}
+	}
+	say(t, s.admin, "!unforward all")
+	must(t, s.Process.Stop(ctx))
+	copyDatabase(t, backup, s.DataDir)
+	s.start(t)
+	if _, err := s.admin.WaitBot(ctx, func(e client.Event) bool {
+		return e.Type == event.EventMessage.Type && strings.Contains(e.Content.AsMessage().Body, "older copy")
+	}); err != nil {
+		t.Error(err)
+	}
+	if out := say(t, s.admin, "!approve "+number); out.OK {
+		t.Errorf("it was approved twice: %s", out.Body)
+	}
+	if out := say(t, s.admin, "!forwards"); strings.Contains(out.Body, "9092") || strings.Contains(out.Body, "9095") {
+		t.Errorf("what had run was run again:\n%s", out.Body)
+	}
+}
