@@ -19,6 +19,7 @@ import (
 	"github.com/githabideri/fraktalia/command"
 	"github.com/githabideri/fraktalia/config"
 	"github.com/githabideri/fraktalia/forwarder"
+	"github.com/githabideri/fraktalia/metrics"
 	"github.com/githabideri/fraktalia/openclaw"
 	"github.com/githabideri/fraktalia/procnet"
 	"github.com/githabideri/fraktalia/sandbox"
@@ -50,6 +51,7 @@ type deployment struct {
 	server    *server
 	running   atomic.Pointer[sandbox.Snapshot] // the newest of the watcher
 	agents    *agents
+	metrics   *metrics.Server     // nil where none is asked for
 	offers    chan openclaw.Event // what the roster's guard has to tell
 	commands  *command.Commands
 	isolation *isolation
@@ -104,6 +106,7 @@ func open(ctx context.Context, c config.Config, log *logrus.Entry, version strin
 	d.server = newServer(c, d.bot, log.WithField("part", "homeserver"))
 	d.agents = newAgents(c, d.engines, d.bot, d.rosterEvent, log.WithField("part", "openclaw"))
 	d.isolation = newIsolation(prover{c.Firewall, d.engine}, c.Data, d.tellOfIsolation, log.WithField("part", "isolation"))
+	d.metrics = d.tellMetrics()
 	d.commands = command.New(d.services())
 	d.leases = d.commands.Leases(d.bot, log.WithField("part", "leases"))
 	d.watch = d.commands.Watch(d.bot, log.WithField("part", "forwards"))
@@ -142,6 +145,9 @@ func (d *deployment) run(ctx context.Context) error {
 	group.Go(func() error { return d.mendPermissions(ctx) })
 	group.Go(func() error { return d.arrivals().Run(ctx) })
 	group.Go(func() error { return d.offerHTTPS(ctx) })
+	if d.metrics != nil {
+		group.Go(func() error { return d.metrics.Run(ctx) })
+	}
 	if err := group.Wait(); !errors.Is(err, context.Canceled) {
 		return err
 	}

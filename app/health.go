@@ -34,6 +34,9 @@ func (d *deployment) health() []command.Check {
 	for _, h := range d.engines.hosts {
 		checks = append(checks, command.Check{Part: "host " + h.Name, Look: d.hostHealth(h)})
 	}
+	if d.metrics != nil {
+		checks = append(checks, command.Check{Part: "metrics", Look: d.metricsHealth})
+	}
 	return checks
 }
 

@@ -86,6 +86,7 @@ func (c *Config) check() []string {
 	say(c.Sandbox.User != "" && !isUser, "sandbox.user: %q is no user and group by number, such as 1000:1000", c.Sandbox.User)
 	say(c.Sandbox.Fragment != "" && c.Sandbox.Dockerfile != "", "sandbox.fragment: it goes with the image that is made here; with sandbox.dockerfile, write it there")
 	list = append(list, c.checkHosts()...)
+	list = append(list, c.checkMetrics()...)
 	slices.Sort(list)
 	return list
 }

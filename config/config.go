@@ -35,6 +35,7 @@ type Config struct {
 	Tailscale  Tailscale  `yaml:"tailscale"`
 	Firewall   Firewall   `yaml:"firewall"`
 	Roles      Roles      `yaml:"roles"`
+	Metrics    Metrics    `yaml:"metrics"`
 	Log        Log        `yaml:"log"`
 }
 

@@ -65,12 +65,20 @@ func helper(text string) error {
 		cancel()
 	}()
 	fmt.Println("ready")
+	defer func() { fmt.Println("no_descriptors", f.List()[0].Failures[forwarder.NoDescriptors]) }()
 	return f.Run(ctx)
 }
 
 // startHelper starts a forwarder with a limit on its descriptors; before are
 // the words of a program that starts it.
 func startHelper(t *testing.T, files, to int, before ...string) (port, pid int) {
+	t.Helper()
+	return startTalking(t, files, to, new(strings.Builder), before...)
+}
+
+// startTalking is startHelper where what the process said is wanted; it is all
+// there once the cleanups that were registered later have run.
+func startTalking(t *testing.T, files, to int, said *strings.Builder, before ...string) (port, pid int) {
 	t.Helper()
 	port = freePort(t)
 	words := append(before, testBinary(t))
@@ -80,8 +88,7 @@ func startHelper(t *testing.T, files, to int, before ...string) (port, pid int) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	var said strings.Builder
-	process.Stdout = &said
+	process.Stdout = said
 	if err := process.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +118,17 @@ func TestOutOfDescriptorsAndBack(t *testing.T) {
 
 func outOfDescriptorsAndBack(t *testing.T, limit int) {
 	at := service(t, "127.0.0.1:0", echo)
-	port, _ := startHelper(t, limit, int(at.Port()))
+	var said strings.Builder
+	t.Cleanup(func() {
+		var times int
+		if _, count, _ := strings.Cut(said.String(), "no_descriptors"); len(count) > 0 {
+			fmt.Sscan(count, &times)
+		}
+		if times == 0 {
+			t.Errorf("the shortage was not counted: %q", said.String())
+		}
+	})
+	port, _ := startTalking(t, limit, int(at.Port()), &said)
 	var idle []net.Conn
 	for range 60 { // the process has room for 25 or so
 		idle = append(idle, dial(t, port))

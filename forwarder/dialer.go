@@ -42,18 +42,21 @@ type carrier struct {
 	server  net.Conn // nil while it is dialled
 	sandbox Sandbox
 	cancel  context.CancelFunc
+	direct  Failure // of the sandbox's own addresses
 }
 
-// take takes a client over from a loop, with its place in the counts.
-func (c *carriers) take(p *port, fd int, sandboxes []Sandbox) {
+// take takes a client over from a loop, with its place in the counts; direct is
+// what was met on the way without a dialer.
+func (c *carriers) take(p *port, fd int, sandboxes []Sandbox, direct Failure) {
 	client, err := connOf(fd)
 	if err != nil {
 		c.forwarder.log.WithError(err).Warn("cannot take a connection over")
+		p.tally.fail(failureBy(err))
 		c.forwarder.uncount(p)
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	one := &carrier{port: p, client: client, cancel: cancel}
+	one := &carrier{port: p, client: client, cancel: cancel, direct: direct}
 	c.mu.Lock()
 	c.all[one] = true
 	c.mu.Unlock()
@@ -75,16 +78,18 @@ func connOf(fd int) (*net.TCPConn, error) {
 }
 
 func (c *carriers) carry(ctx context.Context, one *carrier, sandboxes []Sandbox) {
-	server, sandbox, way, err := c.dial(ctx, sandboxes, one.port.spec.To)
+	server, sandbox, by, err := c.dial(ctx, sandboxes, one.port.spec.To)
 	if err != nil {
 		one.port.met(Silent, "")
+		one.fail(err)
 		return
 	}
 	if !c.settle(one, server, sandbox) {
 		server.Close()
 		return
 	}
-	one.port.met(Answers, way)
+	one.port.met(Answers, c.dialers[by].Way())
+	one.port.tally.reached[1+by].Add(1)
 	if one.port.spec.ProxyProtocol {
 		header := proxyText(one.client.RemoteAddr().(*net.TCPAddr).AddrPort(), one.client.LocalAddr().(*net.TCPAddr).AddrPort())
 		if _, err := server.Write(header); err != nil {
@@ -99,6 +104,16 @@ func (c *carriers) carry(ctx context.Context, one *carrier, sandboxes []Sandbox)
 	}
 }
 
+// fail counts a client that no way was found for. A dialer's error often has no
+// kind of its own; what the address met then says more.
+func (one *carrier) fail(err error) {
+	kind := failureBy(err)
+	if kind == OtherFailure {
+		kind = one.direct
+	}
+	one.port.tally.fail(kind)
+}
+
 // linger decides whether closing resets (0) or ends in good order (-1), as
 // far as the other way can tell the two apart.
 func (one *carrier) linger(seconds int) {
@@ -108,21 +123,22 @@ func (one *carrier) linger(seconds int) {
 	}
 }
 
-// dial tries every way for every sandbox, newest first.
-func (c *carriers) dial(ctx context.Context, sandboxes []Sandbox, port int) (net.Conn, Sandbox, string, error) {
+// dial tries every way for every sandbox, newest first; by is the dialer that
+// reached one.
+func (c *carriers) dial(ctx context.Context, sandboxes []Sandbox, port int) (conn net.Conn, box Sandbox, by int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, dialLimit)
 	defer cancel()
-	err := errors.New("there is no other way")
+	err = errors.New("there is no other way")
 	for _, sandbox := range sandboxes {
-		for _, dialer := range c.dialers {
+		for i, dialer := range c.dialers {
 			conn, failed := dialer.Dial(ctx, sandbox, port)
 			if failed == nil {
-				return conn, sandbox, dialer.Way(), nil
+				return conn, sandbox, i, nil
 			}
 			err = failed
 		}
 	}
-	return nil, Sandbox{}, "", err
+	return nil, Sandbox{}, 0, err
 }
 
 // settle notes whose connection it is, unless that sandbox has gone or the
@@ -176,17 +192,21 @@ func (c *carriers) drop(matches func(*carrier) bool) {
 
 func (c *carriers) sweep(w *world) {
 	c.drop(func(one *carrier) bool {
-		return one.server != nil && w.knows(one.sandbox.Host) && !w.has(runOf(one.sandbox), noAddr)
+		ended := one.server != nil && w.knows(one.sandbox.Host) && !w.has(runOf(one.sandbox), noAddr)
+		if ended {
+			one.port.tally.fail(ContainerEnded)
+		}
+		return ended
 	})
 }
 
 // probe tries the other ways for one forward.
 func (c *carriers) probe(ctx context.Context, sandboxes []Sandbox, port int) (string, error) {
-	conn, _, way, err := c.dial(ctx, sandboxes, port)
+	conn, _, by, err := c.dial(ctx, sandboxes, port)
 	if err != nil {
 		return "", err
 	}
-	return way, conn.Close()
+	return c.dialers[by].Way(), conn.Close()
 }
 
 // wait returns when the last connection has ended, by force after limit.

@@ -153,6 +153,12 @@ func TestASandboxIsRefusedItself(t *testing.T) {
 	t.Cleanup(func() { exec.Command("ip", "addr", "del", lan+"/32", "dev", "lo").Run() })
 	at := net.JoinHostPort(lan, strconv.Itoa(port))
 	until(t, "the new address is listened on", func() bool { return strings.Contains(fmt.Sprint(status(t, f, port).Listening), at) })
+	barred := status(t, f, port).Failures[forwarder.Barred]
+	defer func() {
+		if got := status(t, f, port).Failures[forwarder.Barred]; got != barred+1 {
+			t.Errorf("%d clients were barred, want 1", got-barred)
+		}
+	}()
 	if got := sandboxtest.Docker(t, "exec", id, "/server", "-dial", at); !strings.Contains(got, "reset") {
 		t.Errorf("the sandbox got %q", got)
 	}

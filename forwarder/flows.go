@@ -86,24 +86,31 @@ func (ln *listener) receive(l *loop) {
 func (ln *listener) flowOf(l *loop, client *sender, link int) *flow {
 	w := ln.forwarder.world.Load()
 	if !w.known {
+		ln.port.tally.fail(EngineUnknown)
 		return nil // an address may be another's by now
 	}
 	bars := ln.forwarder.bars.Load()
 	if ln.port.spec.Bind&Any == 0 && slices.Contains(bars.links, link) {
+		ln.port.tally.fail(Barred)
 		return nil
 	}
 	f := ln.flows.byClient[*client]
 	if f != nil && f.world != w {
 		f.world = w
 		if !w.has(runOf(f.target.sandbox), f.target.addr.Addr()) {
+			ln.port.tally.fail(ContainerEnded)
 			f.end()
 			f = nil
 		}
 	}
-	if f == nil && (ln.port.spec.Bind&Any != 0 || !bars.has(addrOf(client))) {
-		f = ln.begin(l, client, w)
+	switch {
+	case f != nil:
+		return f
+	case ln.port.spec.Bind&Any == 0 && bars.has(addrOf(client)):
+		ln.port.tally.fail(Barred)
+		return nil
 	}
-	return f
+	return ln.begin(l, client, w)
 }
 
 func addrOf(s *sender) netip.Addr {
@@ -118,12 +125,14 @@ func addrOf(s *sender) netip.Addr {
 func (ln *listener) begin(l *loop, client *sender, w *world) *flow {
 	r := ln.forwarder.route(ln.port)
 	if r.state != Serving {
+		ln.port.tally.fail(failureOf(r.state))
 		return nil
 	}
 	if len(ln.flows.byClient) >= flowsMost || ln.forwarder.open.Load() >= ln.forwarder.limit {
 		ln.flows.endOldest()
 	}
 	if ln.forwarder.open.Load() >= ln.forwarder.limit {
+		ln.port.tally.fail(NoDescriptors)
 		return nil
 	}
 	f := &flow{loop: l, listener: ln, client: *client, world: w, targets: r.targets, fd: -1}
@@ -165,6 +174,9 @@ func (t *flows) expire(now time.Time, idle time.Duration) {
 func (t *flows) sweep(w *world) {
 	for _, f := range t.byClient {
 		if w == nil || !w.has(runOf(f.target.sandbox), f.target.addr.Addr()) {
+			if w != nil {
+				f.listener.port.tally.fail(ContainerEnded)
+			}
 			f.end()
 		}
 	}
@@ -195,6 +207,7 @@ func (f *flow) connect() bool {
 	fd, err := unix.Socket(family(to.Addr()), unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		f.loop.forwarder.log.WithError(err).Warn("cannot open a socket for datagrams")
+		f.listener.port.tally.fail(failureBy(err))
 		return false
 	}
 	queue(fd)
@@ -203,6 +216,7 @@ func (f *flow) connect() bool {
 	}
 	if err != nil {
 		f.loop.forwarder.log.WithError(err).WithField("address", to).Debug("cannot send datagrams")
+		f.listener.port.tally.fail(failureBy(err))
 		unix.Close(fd)
 		return false
 	}
@@ -229,6 +243,7 @@ func (f *flow) ready(l *loop, _ uint32) {
 	for from := 0; from < n; {
 		sent, errno := d.send(f.listener.fd, from, n, &f.client)
 		f.listener.port.out.Add(uint64(d.size(from, from+sent)))
+		f.listener.port.tally.datagramsOut.Add(uint64(sent))
 		from += sent
 		switch errno {
 		case 0:
@@ -266,6 +281,7 @@ func (f *flow) take(d *datagrams, from, to int, now time.Time) {
 	for again := true; from < to && f.fd >= 0; {
 		sent, errno := d.send(f.fd, from, to, nil)
 		f.listener.port.in.Add(uint64(d.size(from, from+sent)))
+		f.listener.port.tally.datagramsIn.Add(uint64(sent))
 		from += sent
 		switch {
 		case errno == 0:
@@ -293,6 +309,7 @@ func (f *flow) failed(errno unix.Errno) {
 		return
 	}
 	f.listener.port.met(Silent, "")
+	f.listener.port.tally.fail(failureBy(errno))
 	if f.answered || len(f.targets) == 1 {
 		return
 	}

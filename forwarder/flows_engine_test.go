@@ -71,6 +71,9 @@ func TestASandboxesDatagramsAreRefused(t *testing.T) {
 		t.Fatalf("the stand-in's server said %q", got)
 	}
 	ask(t, dialUDP(t, lan, port), "behind it in the queue")
+	if after := statusUDP(t, f, port); after.Failures[forwarder.Barred] == 0 {
+		t.Errorf("failures %v", failures(after))
+	}
 	if after := statusUDP(t, f, port); after.Total != before.Total+1 {
 		t.Errorf("%d flows began, want 1", after.Total-before.Total)
 	}

@@ -37,7 +37,8 @@ func (f *Forwarder) List() []Status {
 func (f *Forwarder) status(p *port) Status {
 	r := f.route(p)
 	s := Status{Spec: p.spec, State: r.state, Listening: p.listening(), Answer: Answer(p.lastMet.Load()), Way: p.way(),
-		Open: p.open.Load(), Total: p.total.Load(), In: p.in.Load(), Out: p.out.Load(), Since: p.since}
+		Open: p.open.Load(), Total: p.total.Load(), In: p.in.Load(), Out: p.out.Load(), Since: p.since,
+		Reached: f.reachedBy(&p.tally), Failures: p.tally.failed(), DatagramsIn: p.tally.datagramsIn.Load(), DatagramsOut: p.tally.datagramsOut.Load()}
 	switch r.state {
 	case Serving, Unreachable:
 		s.Sandbox = r.sandboxes[0]

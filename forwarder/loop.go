@@ -373,6 +373,7 @@ func (l *loop) sweep(w *world) {
 	}
 	for s := range l.sessions {
 		if s.target != nil && !w.has(runOf(s.target.sandbox), s.target.addr.Addr()) {
+			s.port.tally.fail(ContainerEnded)
 			s.drop(true)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -37,7 +38,7 @@ func (f *Forwarder) Open(spec Spec) error {
 	if p, ok := f.ports[spec.Key()]; ok {
 		return &AlreadyError{p.spec}
 	}
-	p := newPort(spec)
+	p := f.newPort(spec)
 	f.bind(p, host)
 	if p.refusal != nil || p.failure != nil {
 		f.closeListeners(p)
@@ -71,15 +72,16 @@ func (f *Forwarder) Restore(specs []Spec) error {
 			failed = append(failed, &AlreadyError{p.spec})
 			continue
 		}
-		p := newPort(spec)
+		p := f.newPort(spec)
 		f.bind(p, host)
 		f.ports[spec.Key()] = p
 	}
 	return errors.Join(failed...)
 }
 
-func newPort(spec Spec) *port {
-	return &port{spec: spec, since: time.Now(), listeners: map[netip.Addr]*listener{}, backOff: firstBackOff}
+func (f *Forwarder) newPort(spec Spec) *port {
+	return &port{spec: spec, since: time.Now(), listeners: map[netip.Addr]*listener{}, backOff: firstBackOff,
+		tally: tally{reached: make([]atomic.Uint64, 1+len(f.carriers.dialers))}}
 }
 
 // bind makes the port's listeners what its policy wants on this host: binds

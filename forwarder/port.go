@@ -41,6 +41,7 @@ type port struct {
 	in, out   atomic.Uint64
 	lastMet   atomic.Int32
 	lastWayBy atomic.Pointer[string]
+	tally     tally
 }
 
 // route is the answer of resolve for one state of the world, kept so that a
@@ -112,6 +113,7 @@ func (ln *listener) accept(l *loop) {
 		case errno == unix.EAGAIN:
 			return
 		case shortage(errno):
+			ln.port.tally.fail(NoDescriptors)
 			l.pause(errno)
 			return
 		}
@@ -124,6 +126,7 @@ func (ln *listener) accept(l *loop) {
 // reach other sandboxes through the host, whichever of its addresses it uses.
 func (ln *listener) admit(l *loop, fd int, peer *sender) {
 	if ln.port.spec.Bind&Any == 0 && ln.forwarder.bars.Load().has(addrOf(peer)) {
+		ln.port.tally.fail(Barred)
 		reset(fd)
 		return
 	}

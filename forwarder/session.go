@@ -30,8 +30,9 @@ type session struct {
 	opened bool
 	dead   bool
 	unread bool
-	kept   bool // keepalive is on
-	held   bool // there was no descriptor to dial with; tried again soon
+	kept   bool    // keepalive is on
+	held   bool    // there was no descriptor to dial with; tried again soon
+	failed Failure // what the last target met
 }
 
 // side is one of a session's two sockets, with the bytes read from it that the
@@ -60,10 +61,11 @@ func (s *side) pending() bool { return s.piped > 0 || len(s.rest) > 0 }
 func (l *loop) begin(p *port, fd int) {
 	route := l.forwarder.route(p)
 	if route.state != Serving {
+		p.tally.fail(failureOf(route.state))
 		reset(fd)
 		return
 	}
-	s := &session{loop: l, port: p, route: route, left: route.targets}
+	s := &session{loop: l, port: p, route: route, left: route.targets, failed: NoWay}
 	s.client = side{session: s, fd: fd, writable: true}
 	s.server = side{session: s, fd: -1}
 	if err := l.watch(fd, socketEvents, &s.client); err != nil {
@@ -122,6 +124,7 @@ func shortage(err error) bool {
 func (s *session) hold(err error) {
 	if !s.held {
 		s.held = true
+		s.port.tally.fail(NoDescriptors)
 		s.until = time.Now().Add(dialLimit)
 		s.loop.limited[s] = true
 	}
@@ -134,17 +137,19 @@ func (s *session) refusedByAll() {
 	carriers := s.loop.forwarder.carriers
 	if len(carriers.dialers) == 0 {
 		s.port.met(Silent, "")
+		s.port.tally.fail(s.failed)
 		s.drop(true)
 		return
 	}
 	s.loop.unwatch(s.client.fd)
 	s.forget()
-	carriers.take(s.port, s.client.fd, s.route.sandboxes)
+	carriers.take(s.port, s.client.fd, s.route.sandboxes, s.failed)
 }
 
 // refused goes on to the next target.
 func (s *session) refused(err error) {
 	s.loop.forwarder.log.WithError(err).WithField("address", s.target.addr).Debug("sandbox refused a connection")
+	s.failed = failureBy(err)
 	delete(s.loop.limited, s)
 	if s.server.fd >= 0 {
 		s.loop.unwatch(s.server.fd)
@@ -168,10 +173,12 @@ func (s *session) connected() {
 	delete(s.loop.limited, s)
 	// The sandbox may have gone while we dialled, and its address to another.
 	if w := s.loop.forwarder.world.Load(); !w.known || !w.has(runOf(s.target.sandbox), s.target.addr.Addr()) {
+		s.port.tally.fail(ContainerEnded)
 		s.drop(true)
 		return
 	}
 	s.opened = true
+	s.port.tally.reached[0].Add(1)
 	s.port.met(Answers, wayDirect)
 	if s.port.spec.ProxyProtocol {
 		s.client.rest = proxyLine(s.client.fd)

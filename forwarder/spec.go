@@ -115,6 +115,10 @@ type Status struct {
 	Total     uint64           // those taken since the forward was opened
 	In, Out   uint64           // bytes to the sandbox, bytes from it
 	Since     time.Time        // when it was opened in this process
+
+	Reached                   map[string]uint64 // connections made to sandboxes, by way; none with UDP
+	Failures                  Failures          // connections that got nothing or were cut, by kind
+	DatagramsIn, DatagramsOut uint64            // with UDP, as In and Out
 }
 
 // InUseError says that another program has the port.
