@@ -168,6 +168,9 @@ func (d *deployment) beyondRange(port int) bool {
 // sandboxesOn tells the forwarder what runs on a host, "" on this machine.
 func (d *deployment) sandboxesOn(host string) func(sandbox.Snapshot) {
 	return func(now sandbox.Snapshot) {
+		if host == "" {
+			d.isolation.engineKnown(now.Known)
+		}
 		d.running.Store(d.engines.noted(host, now))
 		defer d.watch.Poke()
 		if !now.Known {

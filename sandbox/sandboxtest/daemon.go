@@ -26,14 +26,14 @@ type Daemon struct {
 }
 
 // InOwnNetwork runs the test again in a network namespace of its own, and
-// tells whether this is that run: the one outside has nothing left to do. It
-// needs root.
+// tells whether this is that run: the one outside has nothing left to do. What
+// it mounts is its own, too, and goes with it. It needs root.
 func InOwnNetwork(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv(inside) != "" {
 		return true
 	}
-	again := exec.Command("unshare", "--net", "--", "sh", "-c", `ip link set lo up && exec "$0" "$@"`,
+	again := exec.Command("unshare", "--net", "--mount", "--", "sh", "-c", `ip link set lo up && exec "$0" "$@"`,
 		os.Args[0], "-test.run", "^"+t.Name()+"$", "-test.v")
 	again.Env = append(os.Environ(), inside+"=yes")
 	out, err := again.CombinedOutput()
