@@ -74,7 +74,7 @@ func proveIsolation(ctx context.Context, r *run) (reply.Answer, error) {
 		doc = append(doc, placementDoc(placed, r.Isolation.Network(), prompt(r.request))...)
 	}
 	if n := len(report.Surprises()); n > 0 {
-		return reply.Answer{}, &Problem{Sentence: fmt.Sprintf("%d of %d tries from inside were a surprise.", n, len(report.Findings)), Detail: doc}
+		return reply.Answer{}, &Problem{Sentence: surpriseText(report, n), Detail: doc[1:]} // doc begins with the same
 	}
 	return reply.Answer{Doc: doc, Data: report}, nil
 }

@@ -13,8 +13,7 @@ func IsolationDoc(r probe.Report) reply.Doc {
 	surprises := r.Surprises()
 	doc := reply.Doc{}
 	if n := len(surprises); n > 0 {
-		doc = append(doc, reply.P("❌ ", reply.Bold("%d of %d tries from inside were a surprise.", n, len(r.Findings)), " What runs on ", r.Network, " is not isolated as it should be. ",
-			reply.Mono("sudo fraktalia firewall apply"), " in the machine's shell repairs the rules."))
+		doc = append(doc, reply.P("❌ "+surpriseText(r, n)))
 	} else {
 		doc = append(doc, reply.P(fmt.Sprintf("✅ All %d tries from inside %s went as expected.", len(r.Findings), r.Network)))
 	}
@@ -26,6 +25,11 @@ func IsolationDoc(r probe.Report) reply.Doc {
 		table.Rows = append(table.Rows, row)
 	}
 	return append(doc, table)
+}
+
+// surpriseText tells that there were n surprises, and what to do.
+func surpriseText(r probe.Report, n int) string {
+	return fmt.Sprintf("%d of %d tries from inside were a surprise. What runs on %s is not isolated as it should be. sudo fraktalia firewall apply in the machine's shell repairs the rules.", n, len(r.Findings), r.Network)
 }
 
 // isolationRows puts the protocols that agree into one row.

@@ -135,7 +135,8 @@ func TestIsolationSurprises(t *testing.T) {
 	w.report.Findings[1] = tried("this machine", "udp", "192.168.50.5:80", probe.Open, probe.Surprise)
 	_, err = b.do(t, "isolation")
 	var problem *Problem
-	if !errors.As(err, &problem) || problem.Sentence != "1 of 2 tries from inside were a surprise." || !strings.Contains(problem.Detail.Text(), "sudo fraktalia firewall apply") {
+	if !errors.As(err, &problem) || !strings.HasPrefix(problem.Sentence, "1 of 2 tries from inside were a surprise. ") || !strings.Contains(problem.Sentence, "sudo fraktalia firewall apply") ||
+		strings.Contains(problem.Detail.Text(), "surprise") || !strings.Contains(problem.Detail.Text(), "192.168.50.5:80 udp") {
 		t.Errorf("%v", err)
 	}
 }
