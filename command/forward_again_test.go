@@ -91,6 +91,25 @@ func TestForwardAgainChanges(t *testing.T) {
 	}
 }
 
+// A program that listens on several ports is named once.
+func TestWhoListens(t *testing.T) {
+	var list []procnet.Listener
+	for _, l := range []struct {
+		port uint16
+		name string
+	}{{9005, "page"}, {9006, "node"}, {9007, "page"}, {9008, ""}, {9009, "page"}} {
+		list = append(list, procnet.Listener{Addr: netip.AddrPortFrom(netip.IPv4Unspecified(), l.port), Process: procnet.Process{PID: 1, Name: l.name}})
+		want := map[uint16]string{
+			9005: "page listens on 9005",
+			9007: "page listens on 9005 and 9007, node on 9006",
+			9009: "page listens on 9005, 9007 and 9009, node on 9006, something on 9008",
+		}[l.port]
+		if got := whoListens(list); want != "" && got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 // diary is where a watch speaks.
 type diary chan string
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -185,16 +186,28 @@ func (r *run) silence(s forwarder.Status, inside services, at []procnet.Listener
 		return reply.Line{fmt.Sprintf("⏳ nothing listens on %d", s.To)}, fmt.Sprintf("Nothing listens on %d in %s yet.", s.To, name)
 	}
 	next := fmt.Sprintf("%sforward %d --to %d", prompt(r.request), s.Port, others[0].Addr.Port())
-	var named []string
-	for _, other := range others[:min(len(others), mostServices)] {
-		named = append(named, fmt.Sprintf("%s on %d", orElse(programName(other), "something"), other.Addr.Port()))
-	}
-	text := strings.Replace(named[0], " on ", " listens on ", 1)
-	if len(named) > 1 {
-		text += ", " + strings.Join(named[1:], ", ")
-	}
+	text := whoListens(others[:min(len(others), mostServices)])
 	return reply.Line{fmt.Sprintf("⏳ nothing listens on %d; %s: ", s.To, text), reply.Mono("%s", next)},
 		fmt.Sprintf("Nothing listens on %d in %s; %s: %s", s.To, name, text, next)
+}
+
+// whoListens is "page listens on 9005 and 9006, node on 9007".
+func whoListens(list []procnet.Listener) string {
+	var names []string
+	ports := map[string][]string{}
+	for _, l := range list {
+		name := orElse(programName(l), "something")
+		if ports[name] == nil {
+			names = append(names, name)
+		}
+		ports[name] = append(ports[name], strconv.Itoa(int(l.Addr.Port())))
+	}
+	verb := " listens on "
+	for i, name := range names {
+		names[i] = name + verb + listed(ports[name])
+		verb = " on "
+	}
+	return strings.Join(names, ", ")
 }
 
 // on are the listeners of one port.

@@ -17,7 +17,7 @@ import (
 
 // What a line says of one port changes that port, and undo takes it back.
 func TestForwardAgainWithOtherFlags(t *testing.T) {
-	if out := say(t, shared.admin, "!forward 9010"); !out.OK || !strings.Contains(out.Body, "page listens on 9005") || !strings.Contains(out.Body, "!forward 9010 --to 9005") {
+	if out := say(t, shared.admin, "!forward 9010"); !out.OK || !strings.Contains(out.Body, "page listens on 9005, 9006 and 9007:") || !strings.Contains(out.Body, "!forward 9010 --to 9005") {
 		t.Fatalf("ok=%v\n%s", out.OK, out.Body)
 	}
 	defer say(t, shared.admin, "!unforward 9010")

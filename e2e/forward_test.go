@@ -15,8 +15,10 @@ import (
 )
 
 // fetch gets the page behind a port of this machine.
-func fetch(ctx context.Context, port int) (string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/look", port), nil)
+func fetch(ctx context.Context, port int) (string, error) { return fetchPath(ctx, port, "/look") }
+
+func fetchPath(ctx context.Context, port int, path string) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d%s", port, path), nil)
 	if err != nil {
 		return "", err
 	}

@@ -63,6 +63,9 @@ func TestSandboxesOnAnotherHost(t *testing.T) {
 func loseAttic(t *testing.T, s *solo, m *remotetest.Machine) {
 	m.StopSSH()
 	statusSays(t, s, "does not answer")
+	if list := say(t, s.admin, "!forwards"); !strings.Contains(list.Body, "host attic does not answer") {
+		t.Errorf("!forwards does not name the host:\n%s", list.Body)
+	}
 	must(t, m.StartSSH())
 	fetchUntil(t, 9041, "far away")
 	fetchUntil(t, 9042, "farther")
