@@ -118,6 +118,11 @@ func datagrams(row forwardRow, s forwarder.Status, way string, err error) forwar
 
 // behindState tells of forwards that need no probe; "" for the others.
 func (r *run) behindState(s forwarder.Status) (short reply.Line, sentence string) {
+	var taken *forwarder.InUseError
+	if s.State != forwarder.Held && errors.As(s.Err, &taken) {
+		by := fmt.Sprintf("%s is taken by %s", taken.Addr, orElse(s.Holder, "another program"))
+		return reply.Line{"❌ " + by}, by + "; I try again. At its other addresses the port is open."
+	}
 	switch s.State {
 	case forwarder.Held:
 		holder := orElse(s.Holder, "another program")

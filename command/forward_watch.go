@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -202,8 +203,8 @@ func (w *Watch) due(port int) bool {
 // standing sees how one is. Where it can be seen from outside whether the port
 // is open inside, no connection is tried: some services write each one down.
 func (w *Watch) standing(ctx context.Context, s forwarder.Status) standing {
-	if s.State != forwarder.Serving {
-		return standingOf(s)
+	if now := standingOf(s); s.State != forwarder.Serving || now == held {
+		return now
 	}
 	listening, seen := w.services.Forwards.Listening(s.Sandbox)
 	at := slices.DeleteFunc(listening, func(a netip.AddrPort) bool { return int(a.Port()) != s.To })
@@ -223,10 +224,11 @@ func (w *Watch) standing(ctx context.Context, s forwarder.Status) standing {
 }
 
 func standingOf(s forwarder.Status) standing {
-	switch s.State {
-	case forwarder.Held:
+	var taken *forwarder.InUseError // one of its addresses is enough
+	switch {
+	case s.State == forwarder.Held || errors.As(s.Err, &taken):
 		return held
-	case forwarder.Unknown:
+	case s.State == forwarder.Unknown:
 		return unclear
 	}
 	return silent

@@ -65,37 +65,37 @@ func TestForwardOnAnyAsks(t *testing.T) {
 		click string
 		ok    bool
 	}{{client.No, false}, {client.Yes, true}} {
-		turn, err := shared.admin.Say(ctx, "!forward 9005 --on any")
+		turn, err := shared.admin.Say(ctx, "!forward 9095 --on any")
 		must(t, err)
 		question, err := turn.WaitQuestion(ctx)
 		must(t, err)
-		if !strings.Contains(question.Body, "every address") || isOpen(9005) {
+		if !strings.Contains(question.Body, "every address") || isOpen(9095) {
 			t.Errorf("asked: %s", question.Body)
 		}
 		_, err = shared.admin.React(ctx, question.ID, c.click)
 		must(t, err)
-		if out, err := turn.Final(ctx); err != nil || out.OK != c.ok || isOpen(9005) != c.ok {
-			t.Errorf("%s: ok=%v, open=%v, %v\n%s", c.click, out.OK, isOpen(9005), err, out.Body)
+		if out, err := turn.Final(ctx); err != nil || out.OK != c.ok || isOpen(9095) != c.ok {
+			t.Errorf("%s: ok=%v, open=%v, %v\n%s", c.click, out.OK, isOpen(9095), err, out.Body)
 		}
 	}
 	for _, addr := range others(t) {
-		conn, err := net.DialTimeout("tcp", net.JoinHostPort(addr, "9005"), 5*time.Second)
+		conn, err := net.DialTimeout("tcp", net.JoinHostPort(addr, "9095"), 5*time.Second)
 		if err != nil {
 			t.Errorf("--on any is not open on %s: %v", addr, err)
 			continue
 		}
 		conn.Close()
 	}
-	if out := say(t, shared.admin, "!unforward 9005"); !out.OK {
+	if out := say(t, shared.admin, "!unforward 9095"); !out.OK {
 		t.Error(out.Body)
 	}
-	if out := say(t, shared.admin, "!undo"); !out.OK || !strings.Contains(out.Body, "9005") {
+	if out := say(t, shared.admin, "!undo"); !out.OK || !strings.Contains(out.Body, "9095") {
 		t.Error(out.Body)
 	}
 	if rows := rowsOf(t, shared.Deployment); len(rows) != 1 || rows[0].On != "any" {
 		t.Errorf("after undo: %+v", rows)
 	}
-	say(t, shared.admin, "!unforward 9005")
+	say(t, shared.admin, "!unforward 9095")
 }
 
 // Where two agents have sandboxes and none is named, the room is asked which,

@@ -60,30 +60,30 @@ func isOpen(port int) bool {
 }
 
 func TestForwardReachesThePage(t *testing.T) {
-	out := say(t, shared.admin, "!forward 9005")
-	if !out.OK || !strings.Contains(out.Body, "9005") || !strings.Contains(out.Body, shared.sandbox.Name) {
+	out := say(t, shared.admin, "!forward 9095")
+	if !out.OK || !strings.Contains(out.Body, "9095") || !strings.Contains(out.Body, shared.sandbox.Name) {
 		t.Fatalf("ok=%v\n%s", out.OK, out.Body)
 	}
 	if !strings.Contains(out.HTML, `href="http://`) {
 		t.Errorf("no link to click in %s", out.HTML)
 	}
-	fetchUntil(t, 9005, "hello")
+	fetchUntil(t, 9095, "hello")
 
-	if out := say(t, shared.admin, "!forward 9005"); out.OK || !strings.Contains(out.Body, "forwarded already") {
+	if out := say(t, shared.admin, "!forward 9095"); out.OK || !strings.Contains(out.Body, "forwarded already") {
 		t.Errorf("a second time: ok=%v\n%s", out.OK, out.Body)
 	}
-	fetchUntil(t, 9005, "hello")
-	if out := say(t, shared.admin, "!forwards"); !out.OK || !strings.Contains(out.Body, "9005") || !strings.Contains(out.HTML, "<table>") {
+	fetchUntil(t, 9095, "hello")
+	if out := say(t, shared.admin, "!forwards"); !out.OK || !strings.Contains(out.Body, "9095") || !strings.Contains(out.HTML, "<table>") {
 		t.Errorf("!forwards: ok=%v\n%s\n%s", out.OK, out.Body, out.HTML)
 	}
 
-	if out := say(t, shared.admin, "!unforward 9005"); !out.OK {
+	if out := say(t, shared.admin, "!unforward 9095"); !out.OK {
 		t.Errorf("!unforward: %s", out.Body)
 	}
-	if isOpen(9005) {
+	if isOpen(9095) {
 		t.Error("the port is open after !unforward")
 	}
-	if out := say(t, shared.admin, "!unforward 9005"); out.OK || !strings.Contains(out.Body, "not forwarded") {
+	if out := say(t, shared.admin, "!unforward 9095"); out.OK || !strings.Contains(out.Body, "not forwarded") {
 		t.Errorf("!unforward again: ok=%v\n%s", out.OK, out.Body)
 	}
 }

@@ -118,27 +118,30 @@ func TestForwardsAreBackAfterARestart(t *testing.T) {
 	}
 
 	s.Process.Kill()
-	stop := hold(t, first)
+	stop := []func(){hold(t, "127.0.0.1", first), hold(t, "", first+1)}
 	s.start(t)
-	s.told(t, fmt.Sprintf("Port %d: The port is taken by page", first))
+	s.told(t, fmt.Sprintf("Port %d: 127.0.0.1:%d is taken by page (pid ", first, first))
+	s.told(t, fmt.Sprintf("Port %d: The port is taken by page (pid ", first+1))
 	fetchUntil(t, last, "back")
-	if list := say(t, s.admin, "!forwards"); !strings.Contains(list.Body, "❌ taken by page") {
+	if list := say(t, s.admin, "!forwards"); strings.Count(list.Body, "taken by page") != 2 {
 		t.Errorf("not named in\n%s", list.Body)
 	}
-	stop()
-	fetchUntil(t, first, "back")
+	for i, end := range stop {
+		end()
+		fetchUntil(t, first+i, "back")
+	}
 	if list := say(t, s.admin, "!forwards"); strings.Contains(list.Body, "taken by") {
 		t.Errorf("still taken:\n%s", list.Body)
 	}
-	if n := s.saidTimes("The port is taken by"); n != 1 {
+	if n := s.saidTimes("I try again"); n != 1 {
 		t.Errorf("it was told %d times", n)
 	}
 }
 
 // hold has another program listen on a port.
-func hold(t *testing.T, port int) (stop func()) {
+func hold(t *testing.T, host string, port int) (stop func()) {
 	t.Helper()
-	other := exec.Command(filepath.Join(shared.dir, "page"), "held", fmt.Sprintf("127.0.0.1:%d", port))
+	other := exec.Command(filepath.Join(shared.dir, "page"), "held", fmt.Sprintf("%s:%d", host, port))
 	must(t, other.Start())
 	stop = func() {
 		other.Process.Kill()
