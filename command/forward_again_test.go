@@ -110,6 +110,26 @@ func TestWhoListens(t *testing.T) {
 	}
 }
 
+// Another program at one of a forward's addresses is told, though the port is
+// open at the others.
+func TestTakenAtOneAddress(t *testing.T) {
+	b := newBench(t)
+	other, err := net.Listen("tcp", "127.0.0.1:29002")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if err := b.forwards.Restore([]forwarder.Spec{{Port: 29002, Bind: forwarder.Loopback}}); err != nil {
+		t.Fatal(err)
+	}
+	if s := b.forwards.List()[0]; s.State == forwarder.Held || standingOf(s) != held {
+		t.Errorf("%+v", s)
+	}
+	if text, _ := b.do(t, "forwards"); !strings.Contains(text, "127.0.0.1:29002 is taken by ") {
+		t.Error(text)
+	}
+}
+
 // diary is where a watch speaks.
 type diary chan string
 
