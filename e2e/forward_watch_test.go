@@ -3,6 +3,8 @@ package e2e
 import (
 	"fmt"
 	"net"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -87,7 +89,8 @@ func TestForwardsTellWhatChanges(t *testing.T) {
 	}
 }
 
-// All forwards are back when the program is.
+// All forwards are back when the program is; one whose port another program
+// has taken meanwhile names it, and is back when the port is free.
 func TestForwardsAreBackAfterARestart(t *testing.T) {
 	t.Parallel() // it has a sandbox and ports of its own
 	const first, last = 9018, 9088
@@ -116,4 +119,38 @@ func TestForwardsAreBackAfterARestart(t *testing.T) {
 	if after := rowsOf(t, s.Deployment); len(before) != 20 || fmt.Sprint(after) != fmt.Sprint(before) {
 		t.Errorf("before %+v\nafter  %+v", before, after)
 	}
+
+	s.Process.Kill()
+	stop := []func(){hold(t, "127.0.0.1", first), hold(t, "", first+1)}
+	s.start(t)
+	s.told(t, fmt.Sprintf("Port %d: 127.0.0.1:%d is taken by page (pid ", first, first))
+	s.told(t, fmt.Sprintf("Port %d: The port is taken by page (pid ", first+1))
+	fetchUntil(t, last, "back")
+	if list := say(t, s.admin, "!forwards"); strings.Count(list.Body, "taken by page") != 2 {
+		t.Errorf("not named in\n%s", list.Body)
+	}
+	for i, end := range stop {
+		end()
+		fetchUntil(t, first+i, "back")
+	}
+	if list := say(t, s.admin, "!forwards"); strings.Contains(list.Body, "taken by") {
+		t.Errorf("still taken:\n%s", list.Body)
+	}
+	if n := s.saidTimes("I try again"); n != 1 {
+		t.Errorf("it was told %d times", n)
+	}
+}
+
+// hold has another program listen on a port.
+func hold(t *testing.T, host string, port int) (stop func()) {
+	t.Helper()
+	other := exec.Command(filepath.Join(shared.dir, "page"), "held", fmt.Sprintf("%s:%d", host, port))
+	must(t, other.Start())
+	stop = func() {
+		other.Process.Kill()
+		other.Wait() // with the signal that killed it
+	}
+	t.Cleanup(stop)
+	fetchUntil(t, port, "held")
+	return stop
 }
