@@ -73,7 +73,7 @@ func TestSmokeFindsWhatIsMissing(t *testing.T) {
 	if l := failed.Failed[1]; l.ExitCode != 3 || l.Output != "b" {
 		t.Errorf("%+v", l)
 	}
-	if _, err := e.Smoke(t.Context(), "fraktalia-test-none:such", nil); err == nil {
+	if _, err := e.Smoke(t.Context(), "fraktalia-test-none:such", sandbox.OpenClawProbes()); err == nil {
 		t.Error("no error for an image that is not there")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
