@@ -50,11 +50,7 @@ func (a aside) Attach(ctx context.Context, file reply.File) error {
 // Confide implements command.Conversation: the room that asked hears that there
 // was something, and nothing of it.
 func (a aside) Confide(ctx context.Context, secret command.Confidence) error {
-	if err := a.owners.Confide(ctx, secret); err != nil {
-		return err
-	}
-	a.Update(reply.Say("Done. The owners have what they need to pass on; it is not for this room."))
-	return nil
+	return a.owners.Confide(ctx, secret)
 }
 
 // target is the event that a row answers.

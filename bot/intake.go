@@ -99,6 +99,8 @@ func (b *Bot) heard(ctx context.Context, evt *event.Event) (line, reason string)
 	role, _ := b.roleIn(ctx, evt.RoomID, evt.Sender)
 	_, bridged := evt.Content.Raw["fi.mau.double_puppet_source"]
 	switch {
+	case role == command.Nobody && evt.RoomID == b.places.admin():
+		return "", "the sender is no owner"
 	case role == command.Nobody:
 		return "", "the sender may not command here"
 	case role != command.Owner && strings.ContainsAny(strings.TrimSpace(content.Body), "\n\r\u2028\u2029\v\f"):

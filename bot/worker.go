@@ -262,7 +262,11 @@ func (w *worker) do(ctx context.Context, row store.Command, talk *talk) (reply.A
 	if err != nil {
 		return reply.Answer{}, err
 	}
-	return w.commands.Do(ctx, request, newAside(talk, p.MessageID))
+	answer, err := w.commands.Do(ctx, request, newAside(talk, p.MessageID))
+	if err == nil && len(answer.Doc) == 0 {
+		answer.Doc = reply.Say("Done. The owners have what they need to pass on; it is not for this room.")
+	}
+	return answer, err
 }
 
 // stillWanted asks an owner about a command that waited too long to be run

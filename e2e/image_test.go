@@ -96,7 +96,7 @@ func (w *workshop) built(t *testing.T) {
 	if !out.OK || w.live(t) == "" {
 		t.Fatalf("ok=%v\n%s", out.OK, out.Body)
 	}
-	for _, want := range []string{"core", "python", "Tested: shell, user, python3 3.", "git", "network"} {
+	for _, want := range []string{"Tested: shell, user, python3 3.", "git", "network"} {
 		if !strings.Contains(out.Body, want) {
 			t.Errorf("no %q in\n%s", want, out.Body)
 		}

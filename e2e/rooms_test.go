@@ -166,7 +166,7 @@ func TestRoomMistakes(t *testing.T) {
 		"!createroom ''":                              "Say what the room shall be called",
 		"!createroom a b":                             "one word too many",
 		"!createroom " + long("name", 120):            "too long",
-		"!createroom Nook --invite mlia":              "There is no account @mlia:fraktalia.test. Did you mean mila?",
+		"!createroom Nook --invite mlia":              "There is no account @mlia:fraktalia.test. Did you mean mila",
 		"!createroom Nook --invite @x:elsewhere.test": "is no account of fraktalia.test",
 		"!createroom Müß --public --invite mila,":     "",
 		"!createroom 日本 --public":                     "I can make no address of that name",

@@ -49,7 +49,7 @@ func TestTheShellRefusesInTheSameWords(t *testing.T) {
 }
 
 func TestTheShellShowsTheCardAndKeepsTheRecord(t *testing.T) {
-	out, said, err := shared.Shell(within(t), nil, "adduser", "hugo")
+	out, said, err := shared.Shell(within(t), nil, "adduser", "hubert")
 	if err != nil {
 		t.Fatalf("%v\n%s", err, said)
 	}
