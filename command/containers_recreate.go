@@ -65,7 +65,7 @@ func (r *run) chosen(ctx context.Context, whose string) ([]sandbox.Container, er
 		if err != nil {
 			return nil, r.containerProblem(err)
 		}
-		return slices.DeleteFunc(all, func(c sandbox.Container) bool { return !stale(c, live[c.Image]) }), nil
+		return slices.DeleteFunc(all, func(c sandbox.Container) bool { return !stale(c, live[whichImage(c)]) }), nil
 	}
 	found := slices.DeleteFunc(slices.Clone(all), func(c sandbox.Container) bool { return c.Name != whose && owner(c) != whose })
 	if len(found) == 0 {
