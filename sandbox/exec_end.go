@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -17,21 +18,48 @@ const killLimit = 5 * time.Second
 // user, and only where the engine is on this machine. Elsewhere, and in an
 // image without a shell, a program that does not mind closed streams goes on.
 func (p *Process) Kill() {
-	p.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), killLimit)
 	defer cancel()
-	state, err := p.engine.api.ContainerExecInspect(ctx, p.id)
-	if err != nil || !state.Running {
-		return
-	}
+	// Asked first: engines take a program whose streams are closed for one that
+	// has ended, although it runs on (seen: 20.10).
+	pid := p.pid(ctx)
+	p.Close()
 	// The engine makes each program the leader of a group: its children go too.
-	if number := inside(state.Pid, p.container); number != "" {
-		again, err := p.engine.StartExec(ctx, p.container, Command{Args: []string{"/bin/sh", "-c", "kill -KILL -" + number}, User: p.user})
-		if err == nil {
-			again.Status(ctx)
-			again.Close()
+	if number := inside(pid, p.container); number != "" {
+		p.engine.runToEnd(ctx, p.container, Command{Args: []string{"/bin/sh", "-c", "kill -KILL -" + number}, User: p.user})
+	}
+}
+
+// pid is the program's number on the engine's machine; 0 when it does not run.
+// A program writes before the engine has noted its number.
+func (p *Process) pid(ctx context.Context) int {
+	for {
+		state, err := p.engine.api.ContainerExecInspect(ctx, p.id)
+		if err != nil || !state.Running {
+			return 0
+		}
+		if state.Pid != 0 {
+			return state.Pid
+		}
+		select {
+		case <-ctx.Done():
+			return 0
+		case <-time.After(10 * time.Millisecond):
 		}
 	}
+}
+
+// runToEnd runs what nobody waits for the answer of. It reads to the end of the
+// stream: until a program has started the engine says of it, too, that it does
+// not run, and a stream closed before then takes the program with it.
+func (e *Engine) runToEnd(ctx context.Context, id string, c Command) {
+	process, err := e.StartExec(ctx, id, c)
+	if err != nil {
+		return
+	}
+	defer process.Close()
+	defer context.AfterFunc(ctx, func() { process.Close() })()
+	io.Copy(io.Discard, process)
 }
 
 // inside translates a process's number on this machine to the one that it has
