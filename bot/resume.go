@@ -74,12 +74,19 @@ func (b *Bot) deliver(ctx context.Context, row store.Command, doc reply.Doc) {
 // close ends a row. What may be a secret in its line is not kept longer than
 // the line is needed.
 func (b *Bot) close(ctx context.Context, row store.Command, state store.State, outcome, undo string) error {
-	return b.Store.InTransaction(ctx, func(ctx context.Context) error {
-		if err := b.Store.RecordLine(ctx, row.ID, command.Recorded(row.Line)); err != nil {
+	kept := command.Recorded(row.Line)
+	err := b.Store.InTransaction(ctx, func(ctx context.Context) error {
+		if err := b.Store.RecordLine(ctx, row.ID, kept); err != nil {
 			return err
 		}
 		return b.Store.EndCommand(ctx, row.ID, state, outcome, undo)
 	})
+	if err == nil && kept != row.Line {
+		if err := b.Store.EmptyLog(ctx); err != nil {
+			b.logRow(row).WithError(err).Warn("what was hidden of a line can still be read in the database's log")
+		}
+	}
+	return err
 }
 
 func (b *Bot) endRow(ctx context.Context, row store.Command, state store.State, outcome string) {

@@ -45,7 +45,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	file.Close()
-	uri := (&url.URL{Scheme: "file", Opaque: url.PathEscape(path), RawQuery: "_txlock=immediate"}).String()
+	uri := (&url.URL{Scheme: "file", Opaque: url.PathEscape(path), RawQuery: "_txlock=immediate&_secure_delete=on"}).String()
 	db, err := dbutil.NewWithDialect(uri, "sqlite3-fk-wal")
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
@@ -71,6 +71,21 @@ func (s *Store) Close() error { return s.DB.Close() }
 // InTransaction runs do so that all its writes happen or none.
 func (s *Store) InTransaction(ctx context.Context, do func(context.Context) error) error {
 	return s.own.DoTxn(ctx, nil, do)
+}
+
+// EmptyLog moves what was written into the file and empties the write-ahead
+// log, in which values stay legible that were written over since. In the file
+// itself SQLite writes zeros over them (secure_delete).
+func (s *Store) EmptyLog(ctx context.Context) error {
+	var busy, inLog, moved int
+	err := s.own.QueryRow(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &inLog, &moved)
+	if err == nil && busy != 0 {
+		err = errors.New("somebody reads the database all the time")
+	}
+	if err != nil {
+		return fmt.Errorf("empty the write-ahead log: %w", err)
+	}
+	return nil
 }
 
 // Setting reads a named value; "" where there is none.
