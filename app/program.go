@@ -67,6 +67,8 @@ func (p *program) status(err error) int {
 	switch {
 	case err == nil || errors.Is(err, context.Canceled):
 		return 0
+	case errors.Is(err, shell.ErrUnwell):
+		return 1
 	case errors.As(err, &exit):
 		fmt.Fprintln(p.stderr, exit.text)
 		return exit.code
@@ -111,6 +113,9 @@ func (p *program) root() *cobra.Command {
 	for _, cmd := range command.Relayed(p.relay) {
 		if cmd.Name() == "config" {
 			continue // is a part of the one above
+		}
+		if cmd.Name() == "doctor" {
+			p.doctorHere(cmd)
 		}
 		cmd.GroupID = "live"
 		root.AddCommand(cmd)

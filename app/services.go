@@ -20,6 +20,7 @@ func (d *deployment) services() command.Services {
 		Rooms:     newRooms(d.bot, d.config.OpenClaw.Config),
 		Records:   d.store,
 		Health:    d.health(),
+		Proofs:    d.proofs(),
 		Trust:     d.bot,
 
 		Addresses: d.addresses,

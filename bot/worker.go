@@ -226,6 +226,9 @@ func (w *worker) finish(ctx context.Context, talk *talk, answer reply.Answer, er
 	if err != nil {
 		doc, mark, state = w.bot.worded(row, err), failedMark, store.Failed
 	}
+	if answer.Unwell {
+		mark = failedMark
+	}
 	if answer.Waits {
 		mark = waitsMark
 	}

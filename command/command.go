@@ -98,10 +98,12 @@ type Services struct {
 	Addresses Addresses
 	// Server gives the driver of the homeserver, whatever that is. Errors:
 	// homeserver.ErrUnreachable, homeserver.ErrUnknownKind.
-	Server   func(context.Context) (homeserver.Driver, error)
-	Rooms    Rooms
-	Records  Records
+	Server  func(context.Context) (homeserver.Driver, error)
+	Rooms   Rooms
+	Records Records
+	// Health is what a status looks at, Proofs what a doctor tries.
 	Health   []Check
+	Proofs   []Check
 	Trust    Trust
 	Settings Settings
 

@@ -120,7 +120,7 @@ func newBench(t *testing.T) *bench {
 	b.town = newTown("bob")
 	b.commands = New(Services{
 		Forwards: b.forwards, People: b.town, Addresses: b.town, Server: b.town.server, Agents: &claw{path: filepath.Join(t.TempDir(), "none.json")}, Records: records,
-		Health: []Check{{"sun", func(context.Context) Finding { return Finding{Mark: NotWell, Fact: "it sets", Todo: "wait"} }}},
+		Health: []Check{{Part: "sun", Look: func(context.Context) Finding { return Finding{Mark: NotWell, Fact: "it sets", Todo: "wait"} }}},
 		Settings: Settings{FirstPort: 29000, LastPort: 29099, ServerName: "test", Owners: []string{"@o:test"}, Bot: "@bot:test", CardLifetime: 30 * time.Minute,
 			Address: func(context.Context) string { return "http://home" }, Hosts: func(context.Context) []string { return nil }},
 	})

@@ -27,6 +27,13 @@ func Relayed(relay func(ctx context.Context, args []string) error) []*cobra.Comm
 	return list
 }
 
+// hereKey marks flags that are no business of the running program's.
+const hereKey = "here"
+
+// StaysHere says of a flag that was added to a relayed command that it is not
+// handed on.
+func StaysHere(flag *pflag.Flag) { flag.Annotations = map[string][]string{hereKey: {"yes"}} }
+
 func relayFrom(cmd *cobra.Command, relay func(context.Context, []string) error) {
 	for _, child := range cmd.Commands() {
 		relayFrom(child, relay)
@@ -37,7 +44,7 @@ func relayFrom(cmd *cobra.Command, relay func(context.Context, []string) error) 
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		line := strings.Fields(within(cmd) + cmd.Name())
 		cmd.Flags().Visit(func(flag *pflag.Flag) {
-			if cmd.InheritedFlags().Lookup(flag.Name) != nil {
+			if cmd.InheritedFlags().Lookup(flag.Name) != nil || flag.Annotations[hereKey] != nil {
 				return
 			}
 			values := []string{flag.Value.String()}

@@ -60,7 +60,7 @@ func trustIdentity(ctx context.Context, r *run, args []string, yes bool) (reply.
 		return reply.Answer{}, err
 	}
 	if len(args) == 0 {
-		return reply.Answer{Doc: identityTable(identities), Data: identities}, nil
+		return reply.Answer{Doc: identityTable(identities, r.request.Shell), Data: identities}, nil
 	}
 	for _, identity := range identities {
 		if identity.User != args[0] {
@@ -96,7 +96,7 @@ func takeIdentity(ctx context.Context, r *run, identity Identity, yes bool) (rep
 	return reply.Answer{Doc: reply.Say("The new identity of ", identity.User, " is trusted: its signed devices are heard again."), Data: identity}, nil
 }
 
-func identityTable(identities []Identity) reply.Doc {
+func identityTable(identities []Identity, terminal bool) reply.Doc {
 	table := reply.Table{Head: []string{"", "owner", "trusted identity", "shown now"}}
 	for _, i := range identities {
 		mark, current := Well, "the same"
@@ -106,7 +106,7 @@ func identityTable(identities []Identity) reply.Doc {
 		case i.Changed():
 			mark, current = NotWell, i.Current
 		}
-		table.Rows = append(table.Rows, []any{mark.sign(), i.User, i.Pinned, current})
+		table.Rows = append(table.Rows, []any{mark.sign(terminal), i.User, i.Pinned, current})
 	}
 	return reply.Doc{table}
 }

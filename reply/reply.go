@@ -20,6 +20,9 @@ type Answer struct {
 	// Private says that the record of commands keeps the first block of Doc only:
 	// what follows may be a secret of somebody's.
 	Private bool
+	// Unwell says that what was looked at is not well: the command itself did what
+	// it should, but a shell's exit status is 1.
+	Unwell bool
 	// Waits says that nothing is done yet: an owner has to say yes first.
 	Waits bool
 }

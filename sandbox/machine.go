@@ -31,7 +31,7 @@ func (e *Engine) Machine(ctx context.Context, probe string) (Machine, error) {
 	}
 	m := Machine{Containerd: containerdStore(info)}
 	if e.here(info) {
-		m.Memory, m.Disk, err = ownMachine(info.DockerRootDir)
+		m.Memory, m.Disk, err = OwnMachine(info.DockerRootDir)
 		return m, err
 	}
 	m.Memory, m.Disk, err = e.otherMachine(ctx, probe)
@@ -54,7 +54,8 @@ func (e *Engine) here(info system.Info) bool {
 	return err == nil && name == info.Name && strings.HasPrefix(e.api.DaemonHost(), "unix://")
 }
 
-func ownMachine(folder string) (memory, disk int64, err error) {
+// OwnMachine is what this machine has left: of memory, and of disk in a folder.
+func OwnMachine(folder string) (memory, disk int64, err error) {
 	text, err := os.ReadFile("/proc/meminfo")
 	if err != nil {
 		return 0, 0, fmt.Errorf("read the machine's memory: %w", err)

@@ -54,7 +54,10 @@ type Prober struct {
 	Addrs []netip.Addr
 }
 
-// StartProber starts one on a network.
+// noNetwork is the engine's name of none.
+const noNetwork = "none"
+
+// StartProber starts one on a network; on "none" it has no address.
 func (e *Engine) StartProber(ctx context.Context, tag, network string, command []string) (Prober, error) {
 	limit := int64(proberProcesses)
 	created, err := e.api.ContainerCreate(ctx, &container.Config{
@@ -77,6 +80,9 @@ func (e *Engine) StartProber(ctx context.Context, tag, network string, command [
 	if err := e.api.ContainerStart(ctx, p.ID, container.StartOptions{}); err != nil {
 		e.StopProber(ctx, p)
 		return Prober{}, e.engineError(err, "start a probe on %s", network)
+	}
+	if network == noNetwork {
+		return p, nil
 	}
 	if p.Addrs, err = e.awaitAddrs(ctx, p.ID); err != nil {
 		e.StopProber(ctx, p)

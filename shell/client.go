@@ -24,16 +24,28 @@ type Terminal struct {
 }
 
 // Failed is the answer of a command that failed: a sentence for people.
-type Failed struct{ Sentence string }
+type Failed struct {
+	Sentence string
+	Cause    error // ErrNotRunning, or nil
+}
 
 func (f *Failed) Error() string { return f.Sentence }
+
+func (f *Failed) Unwrap() error { return f.Cause }
+
+// ErrUnwell says that the command was answered, and that what the answer tells
+// is not well: people have read it already.
+var ErrUnwell = errors.New("what was looked at is not well")
+
+// ErrNotRunning says that no program listens on the socket.
+var ErrNotRunning = errors.New("fraktalia does not run")
 
 // Ask runs one command line in the program behind the socket. The error is a
 // *Failed with the program's own words, or says that it cannot be reached.
 func Ask(ctx context.Context, socket string, args []string, terminal Terminal) error {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", socket)
 	if err != nil {
-		return &Failed{unreachable(socket, err)}
+		return unreachable(socket, err)
 	}
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
@@ -48,9 +60,9 @@ func Ask(ctx context.Context, socket string, args []string, terminal Terminal) e
 		var said message
 		if err := readLine(in, &said); err != nil {
 			if ctx.Err() != nil {
-				return &Failed{"Stopped."}
+				return &Failed{Sentence: "Stopped."}
 			}
-			return &Failed{"Fraktalia ended while it ran this. After its restart the admin room says how it stands."}
+			return &Failed{Sentence: "Fraktalia ended while it ran this. After its restart the admin room says how it stands."}
 		}
 		done, err := screen.show(ctx, said, out)
 		if done || err != nil {
@@ -59,14 +71,14 @@ func Ask(ctx context.Context, socket string, args []string, terminal Terminal) e
 	}
 }
 
-func unreachable(socket string, err error) string {
+func unreachable(socket string, err error) *Failed {
 	switch {
 	case errors.Is(err, syscall.EACCES):
-		return fmt.Sprintf("You may not use %s: it belongs to the user that runs fraktalia. Try sudo.", socket)
+		return &Failed{Sentence: fmt.Sprintf("You may not use %s: it belongs to the user that runs fraktalia. Try sudo.", socket)}
 	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Sprintf("Fraktalia does not run (nothing listens on %s). Start it with fraktalia up, or name its socket with --socket.", socket)
+		return &Failed{fmt.Sprintf("Fraktalia does not run (nothing listens on %s). Start it with fraktalia up, or name its socket with --socket.", socket), ErrNotRunning}
 	}
-	return fmt.Sprintf("Fraktalia cannot be reached: %v.", err)
+	return &Failed{Sentence: fmt.Sprintf("Fraktalia cannot be reached: %v.", err)}
 }
 
 // screen shows messages.
@@ -100,9 +112,12 @@ func (s *screen) show(ctx context.Context, said message, out *lines) (done bool,
 		if said.Text != "" {
 			fmt.Fprintln(s.Out, said.Text)
 		}
+		if said.Unwell {
+			return true, ErrUnwell
+		}
 		return true, nil
 	case failedKind:
-		return true, &Failed{said.Text}
+		return true, &Failed{Sentence: said.Text}
 	}
 	return false, nil
 }
@@ -123,7 +138,7 @@ func (s *screen) ask(ctx context.Context, question string, out *lines, read func
 		return false, nil
 	case <-ctx.Done():
 		fmt.Fprintln(s.Err)
-		return true, &Failed{"Stopped."}
+		return true, &Failed{Sentence: "Stopped."}
 	}
 }
 

@@ -106,8 +106,8 @@ func (s *Server) serve(ctx context.Context, conn *net.UnixConn) {
 	defer stop()
 	talk := &talk{out: out, answers: make(chan answer, 1)}
 	listening.Go(func() { talk.listen(in, cancel) })
-	doc, err := s.run(ctx, asked, who(conn), talk)
-	end := message{Kind: doneKind, Text: doc.Text()}
+	given, err := s.run(ctx, asked, who(conn), talk)
+	end := message{Kind: doneKind, Text: given.Doc.Text(), Unwell: given.Unwell}
 	if err != nil {
 		end.Kind = failedKind
 	}
@@ -131,15 +131,15 @@ func hear(ctx context.Context, conn *net.UnixConn, in *bufio.Reader) (asked requ
 
 // run writes the command down, runs it and writes down how it ended. It returns
 // what the shell is to read, also of an error.
-func (s *Server) run(ctx context.Context, asked request, sender string, talk *talk) (reply.Doc, error) {
+func (s *Server) run(ctx context.Context, asked request, sender string, talk *talk) (reply.Answer, error) {
 	ref := "shell-" + uuid.NewString()
 	row := store.Command{EventID: ref, Sender: sender, Line: command.Recorded("!" + strings.Join(asked.Args, " ")), SentAt: time.Now()}
 	id, _, err := s.journal.AddCommand(ctx, row)
 	if err != nil {
-		return s.worded(err), err
+		return reply.Answer{Doc: s.worded(err)}, err
 	}
 	if _, err := s.journal.BeginCommand(ctx, id); err != nil {
-		return s.worded(err), err
+		return reply.Answer{Doc: s.worded(err)}, err
 	}
 	given, err := s.commands.Do(ctx, command.Request{Args: asked.Args, Sender: sender, Role: command.Owner, Shell: true, Ref: ref}, talk)
 	doc, state := given.Doc, store.Done
@@ -151,7 +151,7 @@ func (s *Server) run(ctx context.Context, asked request, sender string, talk *ta
 	if err == nil && unwritten != nil {
 		doc = s.worded(unwritten)
 	}
-	return doc, errors.Join(err, unwritten)
+	return reply.Answer{Doc: doc, Unwell: given.Unwell}, errors.Join(err, unwritten)
 }
 
 func (s *Server) worded(err error) reply.Doc {

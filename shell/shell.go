@@ -46,6 +46,8 @@ type message struct {
 	Data []byte `json:"data,omitempty"`
 	// Choices is how many answers there are to choose from.
 	Choices int `json:"choices,omitempty"`
+	// Unwell says of an answer that what it tells is not well.
+	Unwell bool `json:"unwell,omitempty"`
 }
 
 // lines writes JSON lines from several goroutines.

@@ -1,0 +1,136 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"github.com/githabideri/fraktalia/reply"
+)
+
+// doctorLane keeps two doctors from trying the same things at once.
+const doctorLane = "doctor"
+
+// checksAtOnce bounds the checks that run side by side: some start containers.
+const checksAtOnce = 6
+
+func (r *run) doctorCommand() *cobra.Command {
+	var quick bool
+	cmd := &cobra.Command{
+		Use:   "doctor [--quick]",
+		Short: "tries every part of the deployment, and says what to do about it",
+		Long: "Where status looks, the doctor tries: it asks the homeserver for what only an administrator may, encrypts and decrypts, writes into the database and reads it back, " +
+			"runs a container, tests the sandbox image, connects to every forward. Everything at once, each within a limit of its own; a line is shown as soon as it is known. " +
+			"In the shell the exit status is 1 where something is not well; a warning alone leaves it 0. " +
+			"--quick leaves out what takes longer than some seconds.",
+		Args:        none,
+		Annotations: map[string]string{laneKey: doctorLane, jsonKey: "yes", interruptedKey: "It changes nothing; say it again."},
+		RunE: r.does(func(ctx context.Context, r *run, _ []string) (reply.Answer, error) {
+			return Examine(ctx, r.proofs(quick), r.request.Shell, r.talk.Update), nil
+		}),
+	}
+	cmd.Flags().BoolVar(&quick, "quick", false, "only what is known within some seconds")
+	return cmd
+}
+
+// proofs are all that a doctor tries.
+func (r *run) proofs(quick bool) []Check {
+	all := slices.Clone(r.Proofs)
+	return slices.DeleteFunc(all, func(c Check) bool { return quick && c.Slow })
+}
+
+// examination is what is known so far.
+type examination struct {
+	checks   []Check
+	terminal bool
+	show     func(reply.Doc)
+
+	mu       sync.Mutex
+	findings []*Finding // nil as long as it is tried
+}
+
+// doctorData is an examination for programs.
+type doctorData struct {
+	Well   bool          `json:"well"`
+	Checks []partFinding `json:"checks"`
+}
+
+// Examine runs all checks, a few at a time, and shows each as soon as it is
+// known. The answer is unwell where one of them is not well.
+func Examine(ctx context.Context, checks []Check, terminal bool, show func(reply.Doc)) reply.Answer {
+	e := &examination{checks: checks, terminal: terminal, show: show, findings: make([]*Finding, len(checks))}
+	places := make(chan struct{}, checksAtOnce)
+	var looking sync.WaitGroup
+	for i := range checks {
+		looking.Go(func() {
+			places <- struct{}{}
+			defer func() { <-places }()
+			e.note(i, look(ctx, checks[i]))
+		})
+	}
+	looking.Wait()
+	return e.answer()
+}
+
+// note shows what has just become known.
+func (e *examination) note(i int, f Finding) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.findings[i] = &f
+	if known := e.count(""); known < len(e.checks) {
+		e.show(append(reply.Sayf("Tried %d of %d …", known, len(e.checks)), e.table()))
+	}
+}
+
+// count is how many are marked so; with "", how many are known.
+func (e *examination) count(mark Mark) (n int) {
+	for _, f := range e.findings {
+		if f != nil && (mark == "" || f.Mark == mark) {
+			n++
+		}
+	}
+	return n
+}
+
+func (e *examination) table() reply.Table {
+	table := reply.Table{Head: []string{"", "part", "how it is"}}
+	for i, f := range e.findings {
+		if f == nil {
+			table.Rows = append(table.Rows, []any{"⏳", e.checks[i].Part, "…"})
+			continue
+		}
+		fact := reply.Lines{Items: []reply.Line{{f.Fact}}}
+		if f.Todo != "" {
+			fact.Items = append(fact.Items, reply.Line{"→ ", f.Todo})
+		}
+		table.Rows = append(table.Rows, []any{f.Mark.sign(e.terminal), e.checks[i].Part, fact})
+	}
+	return table
+}
+
+func (e *examination) answer() reply.Answer {
+	data := doctorData{Well: e.count(NotWell) == 0}
+	for i, f := range e.findings {
+		data.Checks = append(data.Checks, partFinding{e.checks[i].Part, *f})
+	}
+	return reply.Answer{Doc: reply.Doc{e.summary(), e.table()}, Data: data, Unwell: !data.Well}
+}
+
+// summary says in a line how it is.
+func (e *examination) summary() reply.Paragraph {
+	bad, doubtful := e.count(NotWell), e.count(Unsure)
+	mark, text := Well, fmt.Sprintf("All %d parts are well.", len(e.checks))
+	switch {
+	case bad > 0:
+		mark, text = NotWell, fmt.Sprintf("%d of %d parts %s not well.", bad, len(e.checks), plural(bad, "is", "are"))
+	case doubtful > 0:
+		mark, text = Unsure, fmt.Sprintf("Nothing is broken; %d of %d parts %s a look.", doubtful, len(e.checks), plural(doubtful, "wants", "want"))
+	}
+	if e.terminal {
+		return reply.P(text)
+	}
+	return reply.P(mark.sign(false) + " " + text)
+}
