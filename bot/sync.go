@@ -127,33 +127,56 @@ func (b *Bot) followOnce(ctx context.Context, wait time.Duration) error {
 }
 
 // fillGaps fetches what the server left out of a limited timeline: after a
-// long time away there may be more messages than a response carries.
+// long time away there may be more messages than a response carries. Of the
+// admin room all of it is wanted, of the rooms in which people talk only what
+// is young enough to be run.
 func (b *Bot) fillGaps(ctx context.Context, response *mautrix.RespSync, since string) error {
-	room, ok := response.Rooms.Join[b.places.admin()]
-	if !ok || !room.Timeline.Limited || b.places.admin() == "" {
+	admin := b.places.admin()
+	if admin == "" {
 		return nil
 	}
-	from := room.Timeline.PrevBatch
-	var missing []*event.Event
-	for from != "" {
-		page, err := b.client.Messages(ctx, b.places.admin(), from, since, mautrix.DirectionBackward, nil, 100)
-		if err != nil && !unreachable(err) {
-			b.Log.WithError(err).Error("the homeserver does not give what a limited timeline left out")
-			break
+	for roomID, room := range response.Rooms.Join {
+		if !room.Timeline.Limited {
+			continue
 		}
+		var oldest time.Time
+		if roomID != admin {
+			oldest = time.Now().Add(-oldAfter)
+		}
+		missing, err := b.leftOut(ctx, roomID, room.Timeline.PrevBatch, since, oldest)
 		if err != nil {
 			return fmt.Errorf("fetch what a limited timeline left out: %w", err)
 		}
-		missing = append(missing, page.Chunk...)
+		slices.Reverse(missing)
+		room.Timeline.Events = append(missing, room.Timeline.Events...)
+	}
+	return nil
+}
+
+// leftOut lists a room's events between two places of the stream, the newest
+// first, until one is older than oldest.
+func (b *Bot) leftOut(ctx context.Context, room id.RoomID, from, since string, oldest time.Time) (missing []*event.Event, err error) {
+	for from != "" {
+		page, err := b.client.Messages(ctx, room, from, since, mautrix.DirectionBackward, nil, 100)
+		if err != nil && !unreachable(err) {
+			b.Log.WithError(err).Error("the homeserver does not give what a limited timeline left out")
+			return missing, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, evt := range page.Chunk {
+			if time.UnixMilli(evt.Timestamp).Before(oldest) {
+				return missing, nil
+			}
+			missing = append(missing, evt)
+		}
 		if len(page.Chunk) == 0 || page.End == from {
-			break
+			return missing, nil
 		}
 		from = page.End
 	}
-	for _, evt := range missing { // newest first: put each in front
-		room.Timeline.Events = append([]*event.Event{evt}, room.Timeline.Events...)
-	}
-	return nil
+	return missing, nil
 }
 
 // batch is what one response brought.

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -56,7 +57,25 @@ func TestProposalsOutliveAKill(t *testing.T) {
 	say(t, s.admin, "!unforward 9091")
 	must(t, s.Process.Stop(ctx))
 
+	t.Run("much talk after it", func(t *testing.T) { askedBeforeMuchTalk(t, s, mox) })
 	t.Run("an older database", func(t *testing.T) { olderProposals(t, s, mox) })
+}
+
+// Asked while the program was away, and then so much was said that the server's
+// answer leaves the question out.
+func askedBeforeMuchTalk(t *testing.T, s *solo, mox *client.Room) {
+	ctx := patient(t)
+	turn, err := mox.Say(ctx, "!forwards")
+	must(t, err)
+	for i := range 60 {
+		_, err := mox.Say(ctx, fmt.Sprintf("and another thing, the %dth", i))
+		must(t, err)
+	}
+	s.start(t)
+	if out := ended(t, turn); !out.OK {
+		t.Error(out.Body)
+	}
+	must(t, s.Process.Stop(ctx))
 }
 
 // Attack: the database is put back to before an approval, and the owner's old
