@@ -212,12 +212,40 @@ func disallow(ctx context.Context, r *run, args []string) (reply.Answer, error) 
 	if err != nil {
 		return reply.Answer{}, Sorry("%.40q is no number of a permission; %sallow lists them.", args[0], prompt(r.request))
 	}
-	had, err := r.Records.DeletePermission(ctx, number)
+	now := time.Now()
+	list, err := r.Records.Permissions(ctx, now)
+	if err != nil {
+		return reply.Answer{}, err
+	}
+	at := slices.IndexFunc(list, func(p store.Permission) bool { return p.ID == number })
+	had := false
+	if at >= 0 {
+		had, err = r.Records.DeletePermission(ctx, number)
+	}
 	if err != nil {
 		return reply.Answer{}, err
 	}
 	if !had {
 		return reply.Answer{}, Sorry("There is no permission %d; %sallow lists them.", number, prompt(r.request))
 	}
-	return reply.Answer{Doc: reply.Sayf("Permission %d is taken back; it is asked again from now on.", number)}, nil
+	answer := reply.Answer{Doc: reply.Sayf("Permission %d is taken back; it is asked again from now on.", number)}
+	answer.Undo = allowLine(list[at], now)
+	return answer, nil
+}
+
+// allowLine gives a permission again, for what was left of it; "" when that is
+// less than can be given.
+func allowLine(p store.Permission, now time.Time) string {
+	line := strings.TrimSpace("allow " + p.UserID + " " + p.Capability + " " + p.Scope)
+	if p.UsesLeft >= 0 {
+		line += fmt.Sprintf(" --times %d", p.UsesLeft)
+	}
+	if p.Until.IsZero() {
+		return line
+	}
+	left := p.Until.Sub(now)
+	if left < shortLease {
+		return ""
+	}
+	return line + fmt.Sprintf(" --for %dm", int(left.Minutes()))
 }

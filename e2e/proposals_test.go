@@ -377,7 +377,18 @@ func TestManyClicksAtOnce(t *testing.T) {
 // What is allowed beforehand is done at once, within its bounds only.
 func TestStandingPermission(t *testing.T) {
 	c := withRoles(t)
-	if out := say(t, shared.admin, "!allow mox forward 9078 --times 1"); !out.OK {
+	given := say(t, shared.admin, "!allow mox forward 9078 --times 1 --for 2h")
+	number := regexp.MustCompile(`disallow (\d+)`).FindStringSubmatch(given.Body)
+	if !given.OK || number == nil {
+		t.Fatal(given.Body)
+	}
+	// Taken back, and that taken back: what was left of it is there again.
+	for _, line := range []string{"!disallow " + number[1], "!undo"} {
+		if out := say(t, shared.admin, line); !out.OK {
+			t.Fatal(line, out.Body)
+		}
+	}
+	if out := say(t, shared.admin, "!allow"); !strings.Contains(out.Body, "forward 9078, 1 time, until") {
 		t.Fatal(out.Body)
 	}
 	turn, err := c.agent.Say(within(t), "!forward 9078 --for 1h")
@@ -388,11 +399,11 @@ func TestStandingPermission(t *testing.T) {
 	if out := say(t, shared.admin, "!allow"); strings.Contains(out.Body, "9078") {
 		t.Errorf("a used permission is still there:\n%s", out.Body)
 	}
-	turn, number, shown := propose(t, c.agent, "!unforward 9078")
+	turn, asked, shown := propose(t, c.agent, "!unforward 9078")
 	_, err = shared.admin.React(within(t), shown.ID, "✅")
 	must(t, err)
 	if out := ended(t, turn); !out.OK {
-		t.Errorf("proposal %s: %s", number, out.Body)
+		t.Errorf("proposal %s: %s", asked, out.Body)
 	}
 }
 
