@@ -19,6 +19,7 @@ func (d *deployment) services() command.Services {
 		Server:    d.server.driver,
 		Rooms:     newRooms(d.bot, d.config.OpenClaw.Config),
 		Records:   d.store,
+		Speaking:  d.bot,
 		Health:    d.health(),
 		Proofs:    d.proofs(),
 		Trust:     d.bot,
@@ -29,6 +30,7 @@ func (d *deployment) services() command.Services {
 		Engines:    d.engines,
 
 		Permissions: d.permissions(),
+		Workspaces:  workspaces{d.agents},
 
 		Settings: command.Settings{
 			Version:         d.version,
@@ -42,6 +44,7 @@ func (d *deployment) services() command.Services {
 			Address:         func(ctx context.Context) string { return d.addresses.Address(ctx).URL },
 			Hosts:           d.addresses.Hosts,
 			CardLifetime:    cardLifetime,
+			AnswerWithin:    d.config.OpenClaw.AnswerWithin.Duration(),
 			Policies:        policies(d.config.Roles),
 			ProposalsAnHour: d.config.Roles.ProposalsAnHour,
 		},

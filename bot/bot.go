@@ -55,6 +55,8 @@ type Bot struct {
 	// serverRoom is the homeserver's own admin room, where it has one.
 	serverRoom *ServerRoom
 	clicks     clicks
+	// hearings are where somebody waits for what an account says.
+	hearings hearings
 	// sending serialises what is encrypted for whom: the library's limit on
 	// recipients is one value for all rooms.
 	sending turn

@@ -32,6 +32,7 @@ func (b *Bot) onEncrypted(ctx context.Context, evt *event.Event) {
 		b.noteOwn(ctx, evt)
 		return
 	}
+	b.hearings.give(evt)
 	role, _ := b.roleIn(ctx, evt.RoomID, evt.Sender)
 	verifies := evt.RoomID != b.places.chat() && b.isOwner(evt.Sender)
 	if (role == command.Nobody && !verifies && evt.RoomID != b.places.admin()) || evt.Timestamp < b.places.since().UnixMilli() {

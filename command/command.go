@@ -101,6 +101,9 @@ type Services struct {
 	Server  func(context.Context) (homeserver.Driver, error)
 	Rooms   Rooms
 	Records Records
+	// Speaking talks with agents in their rooms, Workspaces are their folders.
+	Speaking   Speaking
+	Workspaces Workspaces
 	// Health is what a status looks at, Proofs what a doctor tries.
 	Health   []Check
 	Proofs   []Check
@@ -138,6 +141,8 @@ type Settings struct {
 	Policies map[Role]Policy
 	// ProposalsAnHour bounds what one account may propose; 0 is 6.
 	ProposalsAnHour int
+	// AnswerWithin is how long an agent may take to answer; 0 is 3 minutes.
+	AnswerWithin time.Duration
 	// CardLifetime is how long a joining card stays in a room.
 	CardLifetime time.Duration
 }

@@ -17,6 +17,7 @@ type Records interface {
 	EndedForwards(ctx context.Context) ([]store.Forward, error)
 	ToldForward(ctx context.Context, f store.Forward) error
 	PeopleRecords
+	WorkRecords
 	// BeginBuild records a build before it begins, CandidateBuild what it is
 	// about to make live, EndBuild how it ended.
 	BeginBuild(ctx context.Context, b store.Build) (id int64, err error)
@@ -68,4 +69,13 @@ type PeopleRecords interface {
 	ForgetGuest(ctx context.Context, userID string) error
 	// Vanish takes the messages about a subject out of the room.
 	Vanish(ctx context.Context, subject string) error
+}
+
+// WorkRecords are works for agents that take several steps: each step is written
+// down before it is done.
+type WorkRecords interface {
+	BeginAgentWork(ctx context.Context, w store.AgentWork) (id int64, err error)
+	SaveAgentWork(ctx context.Context, id int64, state store.WorkState, made string) error
+	AgentWorks(ctx context.Context, state store.WorkState) ([]store.AgentWork, error)
+	AgentWork(ctx context.Context, id int64) (w store.AgentWork, ok bool, err error)
 }

@@ -92,6 +92,7 @@ type OpenClaw struct {
 	Config           string `yaml:"config"`
 	Gateway          string `yaml:"gateway"`
 	GatewayTokenFile string `yaml:"gateway_token_file"`
+	AnswerWithin     Answer `yaml:"answer_within"`
 }
 
 // Tailscale is the tailnet that this machine may be in.
@@ -125,7 +126,7 @@ func Default() Config {
 		Sandbox:  Sandbox{Image: "openclaw-sandbox:bookworm-slim", Base: "debian:bookworm-slim"},
 		Firewall: defaultFirewall(),
 		Hosts:    []Host{},
-		OpenClaw: OpenClaw{Config: "~/.openclaw/openclaw.json", Gateway: "http://127.0.0.1:18789"},
+		OpenClaw: OpenClaw{Config: "~/.openclaw/openclaw.json", Gateway: "http://127.0.0.1:18789", AnswerWithin: "3m"},
 		Roles: Roles{
 			Agent: Policy{
 				May:        []string{"help", "forwards", "status", "sandbox"},

@@ -32,3 +32,27 @@ func (s *Schedule) UnmarshalYAML(node *yaml.Node) error {
 	}
 	return nil
 }
+
+// Answer is how long somebody may take to answer, such as "3m".
+type Answer string
+
+// An answer takes more than an instant, and is not waited for all day.
+const (
+	leastAnswer = time.Second
+	mostAnswer  = time.Hour
+)
+
+// Duration is the time itself.
+func (a Answer) Duration() time.Duration {
+	d, _ := time.ParseDuration(string(a)) // it was read by UnmarshalYAML
+	return d
+}
+
+// UnmarshalYAML reads a time such as "3m" or "90s".
+func (a *Answer) UnmarshalYAML(node *yaml.Node) error {
+	*a = Answer(node.Value)
+	if d, err := time.ParseDuration(node.Value); err != nil || d < leastAnswer || d > mostAnswer {
+		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: %q is no time between 1s and 1h, such as \"3m\"", node.Line, node.Value)}}
+	}
+	return nil
+}
