@@ -21,13 +21,21 @@ const tryLimit = 30 * time.Second
 
 // proofs are what !doctor tries.
 func (d *deployment) proofs() []command.Check {
-	return []command.Check{
+	checks := []command.Check{
 		{Part: "homeserver", Look: d.homeserverHealth},
 		{Part: "encryption", Look: d.proveEncryption, Limit: tryLimit},
 		{Part: "database", Look: d.proveDatabase, Limit: tryLimit},
 		{Part: "disk and memory", Look: d.lookAtMachine},
 		{Part: "docker", Look: d.proveEngine, Limit: tryLimit},
+		{Part: "versions", Look: d.versionsHealth},
+		{Part: "openclaw config", Look: d.openclawHealth, Limit: tryLimit},
+		{Part: "openclaw gateway", Look: d.proveGateway},
+		{Part: "isolation", Look: d.proveIsolation, Limit: proveLimit, Slow: true},
 	}
+	for _, h := range d.engines.hosts {
+		checks = append(checks, command.Check{Part: "host " + h.Name, Look: d.hostHealth(h)})
+	}
+	return checks
 }
 
 // proveEncryption has the bot encrypt and decrypt.

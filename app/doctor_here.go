@@ -110,6 +110,7 @@ func (d *deployment) proofsHere() []command.Check {
 		{Part: "database", Look: func(ctx context.Context) command.Finding { return inspectDatabase(ctx, d.config.Data) }, Limit: tryLimit},
 		{Part: "disk and memory", Look: d.lookAtMachine},
 		{Part: "docker", Look: d.proveEngine, Limit: tryLimit},
+		{Part: "versions", Look: d.versionsHealth},
 		{Part: "sandbox image", Look: d.imageHealth},
 		{Part: "openclaw config", Look: d.openclawHealth},
 		{Part: "openclaw gateway", Look: d.gatewayHealth},

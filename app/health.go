@@ -66,7 +66,7 @@ func (d *deployment) imageHealth(ctx context.Context) command.Finding {
 	image, err := d.engine.ImageInfo(ctx, name)
 	switch {
 	case err != nil:
-		return notWell("see docker", "not known: the engine does not answer")
+		return unsure("see docker", "not known: the engine does not answer")
 	case !image.Exists:
 		return unsure("!rebuild-sandbox builds it", "%s is not built yet", name)
 	}

@@ -187,7 +187,7 @@ func (d *deployment) isolationHealth(ctx context.Context) command.Finding {
 	last := d.isolation.Last()
 	switch {
 	case err != nil:
-		return notWell("see docker", "not known: the engine does not answer")
+		return unsure("see docker", "not known: the engine does not answer")
 	case !exists:
 		return unsure("sudo fraktalia firewall apply makes it; !isolation on AGENT puts an agent there", "there is no isolated network %s", d.isolation.Network())
 	case last == nil:

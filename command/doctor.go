@@ -36,9 +36,26 @@ func (r *run) doctorCommand() *cobra.Command {
 	return cmd
 }
 
+// healthOf looks at a part as status does: what is not well there need not be
+// tried.
+func (r *run) healthOf(ctx context.Context, part string) Finding {
+	at := slices.IndexFunc(r.Health, func(c Check) bool { return c.Part == part })
+	if at < 0 {
+		return Finding{Mark: Well}
+	}
+	return look(ctx, r.Health[at])
+}
+
+// say is a command as the person would type it.
+func (r *run) say(line string) string { return prompt(r.request) + line }
+
 // proofs are all that a doctor tries.
 func (r *run) proofs(quick bool) []Check {
-	all := slices.Clone(r.Proofs)
+	all := slices.Concat(r.Proofs, []Check{
+		{Part: imagePart, Look: r.proveImage, Limit: startLimit},
+		{Part: "containers", Look: r.proveContainers},
+		{Part: forwardsPart, Look: r.proveForwards},
+	})
 	return slices.DeleteFunc(all, func(c Check) bool { return quick && c.Slow })
 }
 

@@ -144,11 +144,14 @@ func (p *plan) disk(containerd bool) int64 {
 	return anew
 }
 
+// userProbe asks whether the image's user is the owner of the agents' files.
+func userProbe(u User) sandbox.Probe {
+	return sandbox.Probe{Name: fmt.Sprintf("user %d:%d", u.UID, u.GID), Command: fmt.Sprintf(`test "$(id -u):$(id -g)" = %d:%d && id -un`, u.UID, u.GID)}
+}
+
 // probes are the questions that the image has to answer.
 func (b *building) probes() []sandbox.Probe {
-	probes := sandbox.OpenClawProbes()
-	probes = append(probes, sandbox.Probe{Name: fmt.Sprintf("user %d:%d", b.user.UID, b.user.GID),
-		Command: fmt.Sprintf(`test "$(id -u):$(id -g)" = %d:%d && id -un`, b.user.UID, b.user.GID)})
+	probes := append(sandbox.OpenClawProbes(), userProbe(b.user))
 	if b.isOwn {
 		return append(probes, sandbox.NetworkProbes()...)
 	}

@@ -82,6 +82,12 @@ func (c *Checker) installed() (program, version string, err error) {
 	return "", "", fmt.Errorf("%s does not belong to an npm package openclaw", program)
 }
 
+// Version is that of the installed OpenClaw; an error says that there is none.
+func (c *Checker) Version() (string, error) {
+	_, version, err := c.installed()
+	return version, err
+}
+
 // Schema gives the schema of the installed version, if it is known: see Learn.
 func (c *Checker) Schema() (*Schema, bool) {
 	_, version, err := c.installed()

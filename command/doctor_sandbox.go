@@ -1,0 +1,138 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/docker/go-units"
+
+	"github.com/githabideri/fraktalia/docker"
+	"github.com/githabideri/fraktalia/sandbox"
+	"github.com/githabideri/fraktalia/store"
+)
+
+const (
+	imagePart    = "sandbox image"
+	forwardsPart = "forwards"
+	// startLimit bounds what starts containers.
+	startLimit = 30 * time.Second
+	// oldContainer is the age at which a container is told: what was installed
+	// or left behind in it by hand is in no image.
+	oldContainer = 30 * 24 * time.Hour
+	// mostFaults is how many faults of one part are told.
+	mostFaults = 3
+)
+
+// notKnown is what depends on another part that is not well: that one's line
+// says what to do.
+func notKnown(other string) Finding {
+	return Finding{Mark: Unsure, Fact: "not known", Todo: "see " + other}
+}
+
+// proveImage starts the live image as OpenClaw would, asks it what OpenClaw
+// needs, and looks whether it is what was chosen.
+func (r *run) proveImage(ctx context.Context) Finding {
+	found := r.healthOf(ctx, imagePart)
+	if found.Mark != Well {
+		return found
+	}
+	user, err := r.Recipe.User(ctx)
+	if err != nil {
+		return Finding{NotWell, found.Fact + "; whose the agents' files are is not known", "set sandbox.user in fraktalia.yaml"}
+	}
+	answers, err := r.Builder.Smoke(ctx, r.Settings.Image, append(append(sandbox.OpenClawProbes(), userProbe(user)), sandbox.NetworkProbes()...))
+	var failed *sandbox.SmokeError
+	switch {
+	case errors.As(err, &failed):
+		return Finding{NotWell, fmt.Sprintf("%s; started as OpenClaw does, it failed: %s", found.Fact, faults(failed)), r.say("rebuild-sandbox") + " builds and tests it anew; " + r.say("rollback-sandbox") + " goes back to the one before"}
+	case err != nil:
+		return Finding{NotWell, found.Fact + "; it does not start", "see docker; " + r.say("rebuild-sandbox") + " builds it anew"}
+	}
+	found.Fact += fmt.Sprintf("; started, %d tests passed", len(answers))
+	if left := slices.IndexFunc(answers, func(a sandbox.Answer) bool { return a.ExitCode != 0 }); left >= 0 {
+		return Finding{Unsure, found.Fact + ", but for " + answers[left].Name, "see whether this machine itself reaches the internet"}
+	}
+	return r.imageCurrent(ctx, found)
+}
+
+func faults(failed *sandbox.SmokeError) string {
+	var list []string
+	for _, a := range failed.Failed[:min(len(failed.Failed), mostFaults)] {
+		list = append(list, a.Name)
+	}
+	return strings.Join(list, ", ")
+}
+
+// imageCurrent says whether the image is what was chosen, on the base of now.
+func (r *run) imageCurrent(ctx context.Context, found Finding) Finding {
+	live, err := r.liveBuild(ctx)
+	if err != nil || live.ID == 0 {
+		found.Fact += "; I have not built it"
+		return found
+	}
+	base, err := r.Builder.ImageInfo(ctx, r.Settings.Base)
+	if err == nil && base.Exists && live.BaseID != "" && base.ID != live.BaseID {
+		return Finding{Unsure, found.Fact + "; its base is newer by now", r.say("rebuild-sandbox") + " takes it over"}
+	}
+	if r.chosenOtherwise(live) {
+		return Finding{Unsure, found.Fact + "; packages were chosen otherwise since", r.say("rebuild-sandbox") + " puts them in"}
+	}
+	found.Fact += "; as it was chosen"
+	return found
+}
+
+// chosenOtherwise says whether the packages that were chosen are others than
+// those in the image. What an owner's own Dockerfile makes, nobody can tell.
+func (r *run) chosenOtherwise(live store.Build) bool {
+	if _, own, _ := r.Recipe.Own(); own || live.Profile == "" {
+		return false
+	}
+	catalog, err := docker.Shipped()
+	if err != nil {
+		return false
+	}
+	selection, err := r.Recipe.Selection()
+	return err != nil || slices.ContainsFunc(packageRows(catalog, selection, live), func(p packageRow) bool { return p.Chosen && !p.Built || p.Leaves })
+}
+
+// proveContainers looks at every agent's container.
+func (r *run) proveContainers(ctx context.Context) Finding {
+	containers, err := r.Containers.Containers(ctx)
+	if err != nil {
+		return notKnown("docker")
+	}
+	live, err := r.liveImages(ctx, containers)
+	if err != nil {
+		return notKnown("docker")
+	}
+	var oldest time.Duration
+	var behind, old, gone []string
+	for _, c := range containers {
+		image, age := live[whichImage(c)], time.Since(c.Created)
+		oldest = max(oldest, age)
+		switch {
+		case !image.Exists:
+			gone = append(gone, owner(c))
+		case stale(c, image):
+			behind = append(behind, owner(c))
+		case age > oldContainer:
+			old = append(old, owner(c))
+		}
+	}
+	fact := fmt.Sprintf("%d, the oldest %s old", len(containers), strings.ToLower(units.HumanDuration(oldest)))
+	switch {
+	case len(containers) == 0:
+		return Finding{Mark: Well, Fact: "none; OpenClaw makes one when an agent needs it"}
+	case len(gone) > 0:
+		return Finding{NotWell, fact + "; the image of " + listed(gone) + " is gone, so it cannot be made anew", r.say("rebuild-sandbox") + " builds the image"}
+	case len(behind) > 0:
+		return Finding{Unsure, fact + "; older than their image: " + listed(behind), r.say("recreate-sandbox") + " has them made anew"}
+	case len(old) > 0:
+		return Finding{Unsure, fact + "; what was installed in it by hand is in no image", r.say("recreate-sandbox "+old[0]) + " has it made anew"}
+	}
+	return Finding{Mark: Well, Fact: fact + ", of the image of now"}
+}
