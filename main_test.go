@@ -17,7 +17,7 @@ const module = "github.com/githabideri/fraktalia/"
 // to editors.
 var above = map[string][]string{
 	"":         {"app"},
-	"app":      {"arrival", "bot", "command", "config", "docker", "firewall", "forwarder", "homeserver", "metrics", "openclaw", "relay", "remote", "reply", "sandbox", "shell", "stack", "store", "tailnet", "workspace"},
+	"app":      {"arrival", "bot", "command", "config", "docker", "firewall", "forwarder", "homeserver", "metrics", "openclaw", "relay", "remote", "reply", "sandbox", "shell", "socketproxy", "stack", "store", "tailnet", "workspace"},
 	"arrival":  {"homeserver", "reply", "store"},
 	"bot":      {"command", "reply", "store"},
 	"shell":    {"command", "reply", "store"},

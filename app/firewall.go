@@ -104,7 +104,7 @@ func (p *program) atWall(cmd *cobra.Command, file string, do func(context.Contex
 func (p *program) openWall(ctx context.Context, c config.Config, ask bool) (*wall, error) {
 	w := &wall{program: p, config: c.Firewall}
 	var err error
-	if w.engine, err = sandbox.Connect(c.Sandbox.Docker); err != nil {
+	if w.engine, err = sandbox.Connect(besideProxy(c.Sandbox.Docker)); err != nil {
 		return nil, err
 	}
 	var engine sandbox.Wall
@@ -121,6 +121,15 @@ func (p *program) openWall(ctx context.Context, c config.Config, ask bool) (*wal
 	w.docker = choice.Docker
 	w.rules = firewall.New(choice.Backend, firewall.DefaultState)
 	return w, nil
+}
+
+// besideProxy is the engine's own address: the socket proxy makes no networks,
+// and root needs none.
+func besideProxy(host string) string {
+	if host == "unix://"+proxySocket {
+		return "unix://" + engineSocket
+	}
+	return host
 }
 
 // wallProblem words what can go wrong with the machine.

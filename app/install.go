@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -31,15 +32,26 @@ const (
 	installedProgram = "/usr/local/sbin/fraktalia"
 )
 
+// proxyUnit is the unit of the socket proxy.
+const proxyUnit = "fraktalia-socket-proxy.service"
+
 // unitNames are our units; those that are enabled come first.
-func unitNames() (enabled, all []string) {
+func unitNames(proxy bool) (enabled, all []string) {
 	enabled = []string{"fraktalia-firewall.service", "fraktalia-firewall-keep.timer", "fraktalia.service"}
-	return enabled, append(enabled, "fraktalia-firewall-keep.service")
+	if proxy {
+		enabled = append(enabled, proxyUnit)
+	}
+	return enabled, append(slices.Clone(enabled), "fraktalia-firewall-keep.service")
 }
 
 // installation is what the units have to know.
 type installation struct {
 	Program, Config, User, Data, OpenClaw, Command string
+	// Proxy says that the bot talks to Docker through the socket proxy; else it
+	// is in Docker's group.
+	Proxy                                                bool
+	ProxyUser, ProxySocket, Engine, Image, Base, Network string
+	notes                                                []string
 }
 
 // act is one thing that install or uninstall does.
@@ -50,13 +62,13 @@ type act struct {
 
 func (p *program) installCommand() *cobra.Command {
 	var file, name string
-	var dryRun bool
+	var dryRun, dockerGroup bool
 	cmd := &cobra.Command{
 		Use:   "install",
-		Short: "has systemd run the firewall and the bot (root)",
+		Short: "has systemd run the firewall, the socket proxy and the bot (root)",
 		Args:  noWords,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			i, err := newInstallation(file, name)
+			i, err := newInstallation(file, name, !dockerGroup)
 			if err != nil {
 				return err
 			}
@@ -64,9 +76,10 @@ func (p *program) installCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return p.perform(cmd, acts, dryRun)
+			return p.perform(cmd, acts, i.notes, dryRun)
 		},
 	}
+	cmd.Flags().BoolVar(&dockerGroup, "docker-group", false, "let the bot use Docker's socket itself, which is as good as root, and not through the socket proxy")
 	cmd.Flags().StringVar(&file, "config", rootsConfig(), "the configuration's `file`")
 	cmd.Flags().StringVar(&name, "user", "", "the `account` that the bot runs as (default the owner of that file)")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "tell what would be done, and do nothing")
@@ -79,14 +92,16 @@ func (p *program) uninstallCommand() *cobra.Command {
 		Use:   "uninstall",
 		Short: "takes away what install has made; data, rules and network stay (root)",
 		Args:  noWords,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return p.perform(cmd, uninstalling(), dryRun) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return p.perform(cmd, uninstalling(), []string{"The rules and the network stay; fraktalia firewall remove takes them away."}, dryRun)
+		},
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "tell what would be done, and do nothing")
 	return cmd
 }
 
 // newInstallation finds out whose bot it is and how it is run.
-func newInstallation(file, name string) (i installation, err error) {
+func newInstallation(file, name string, proxy bool) (i installation, err error) {
 	path, err := filepath.Abs(file)
 	if err != nil {
 		return i, err
@@ -113,7 +128,10 @@ func newInstallation(file, name string) (i installation, err error) {
 	if _, err := os.Stat(filepath.Join(c.Data, "synapse")); err == nil {
 		i.Command = "up --yes --data " + c.Data
 	}
-	for _, text := range []string{i.Config, i.Data, i.OpenClaw} {
+	if err := i.behindProxy(c, proxy); err != nil {
+		return i, err
+	}
+	for _, text := range []string{i.Config, i.Data, i.OpenClaw, i.Image, i.Base, i.Network} {
 		if strings.ContainsAny(text, " \t\n%\"'\\") {
 			return i, failed("%q has characters that systemd reads as its own; move it elsewhere.", text)
 		}
@@ -140,7 +158,12 @@ func accountOf(path string) (string, error) {
 // acts are all that install does, in order.
 func (i installation) acts() (list []act, err error) {
 	list = append(list, act{"copy this program to " + installedProgram, func(context.Context) error { return copySelf() }})
-	enabled, all := unitNames()
+	enabled, all := unitNames(i.Proxy)
+	if i.Proxy {
+		list = append(list, accountAct())
+	} else if _, err := os.Stat(filepath.Join(unitFolder, proxyUnit)); err == nil {
+		list = append(list, leaving([]string{proxyUnit}), removing(filepath.Join(unitFolder, proxyUnit)))
+	}
 	for _, name := range all {
 		text, err := i.unit(name)
 		if err != nil {
@@ -152,7 +175,8 @@ func (i installation) acts() (list []act, err error) {
 	return append(list,
 		calling("systemctl", "daemon-reload"),
 		calling(installedProgram, "firewall", "apply", "--config", i.Config),
-		calling("systemctl", append([]string{"enable", "--now"}, enabled...)...)), nil
+		calling("systemctl", append([]string{"enable"}, enabled...)...),
+		calling("systemctl", append([]string{"restart"}, enabled...)...)), nil // what runs already takes the new units
 }
 
 // unit fills in one unit.
@@ -171,22 +195,32 @@ func (i installation) unit(name string) ([]byte, error) {
 }
 
 func uninstalling() (list []act) {
-	enabled, all := unitNames()
-	list = append(list, act{"systemctl disable --now " + strings.Join(enabled, " "), func(ctx context.Context) error {
-		for _, name := range enabled { // one that is not there is no reason to keep the others
+	enabled, all := unitNames(true)
+	list = append(list, leaving(enabled))
+	for _, path := range append(inFolder(all), installedProgram) {
+		list = append(list, removing(path))
+	}
+	return append(list, calling("systemctl", "daemon-reload"), noAccountAct())
+}
+
+// leaving is the act of stopping units for good; one that is not there is no
+// reason to keep the others.
+func leaving(names []string) act {
+	return act{"systemctl disable --now " + strings.Join(names, " "), func(ctx context.Context) error {
+		for _, name := range names {
 			_ = exec.CommandContext(ctx, "systemctl", "disable", "--now", name).Run()
 		}
 		return nil
-	}})
-	for _, path := range append(inFolder(all), installedProgram) {
-		list = append(list, act{"remove " + path, func(context.Context) error {
-			if err := os.Remove(path); !errors.Is(err, os.ErrNotExist) {
-				return err
-			}
-			return nil
-		}})
-	}
-	return append(list, calling("systemctl", "daemon-reload"))
+	}}
+}
+
+func removing(path string) act {
+	return act{"remove " + path, func(context.Context) error {
+		if err := os.Remove(path); !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		return nil
+	}}
 }
 
 func inFolder(names []string) []string {
@@ -225,7 +259,7 @@ func copySelf() error {
 }
 
 // perform does the acts and tells each; a dry run only tells.
-func (p *program) perform(cmd *cobra.Command, acts []act, dryRun bool) error {
+func (p *program) perform(cmd *cobra.Command, acts []act, notes []string, dryRun bool) error {
 	if !dryRun {
 		if os.Geteuid() != 0 {
 			return failed("This takes root's rights. Run: sudo fraktalia %s (--dry-run tells what it would do)", cmd.Name())
@@ -243,8 +277,8 @@ func (p *program) perform(cmd *cobra.Command, acts []act, dryRun bool) error {
 			return failed("That failed: %v. What is above it is done; the same command again goes on.", err)
 		}
 	}
-	if cmd.Name() == "uninstall" {
-		fmt.Fprintln(p.stdout, "The rules and the network stay; fraktalia firewall remove takes them away.")
+	for _, note := range notes {
+		fmt.Fprintln(p.stdout, note)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"github.com/githabideri/fraktalia/config"
 	"github.com/githabideri/fraktalia/store"
 )
 
@@ -20,28 +21,90 @@ func TestUnitsAreRightForSystemd(t *testing.T) {
 	if err != nil {
 		t.Fatal("systemd-analyze is not installed (package systemd)")
 	}
-	i := installation{Program: "/bin/true", Config: "/home/mila/f/fraktalia.yaml", User: "daemon", Data: "/home/mila/f", OpenClaw: "/home/mila/.openclaw", Command: "run --config /home/mila/f/fraktalia.yaml"}
-	_, names := unitNames()
+	for name, i := range map[string]installation{"proxy": behind(), "docker group": {}} {
+		i.Program, i.Config, i.User, i.Data, i.OpenClaw, i.Command = "/bin/true", "/home/mila/f/fraktalia.yaml", "daemon", "/home/mila/f", "/home/mila/.openclaw", "run --config /home/mila/f/fraktalia.yaml"
+		if i.Proxy {
+			i.ProxyUser = "daemon" // an account that is there
+		}
+		paths := unitsIn(t, i)
+		out, err := exec.Command(analyze, append([]string{"verify", "--man=no", "--recursive-errors=no"}, paths...)...).CombinedOutput()
+		if err != nil || strings.Contains(string(out), "fraktalia") {
+			t.Errorf("%s: systemd-analyze verify: %v\n%s", name, err, out)
+		}
+	}
+}
+
+// behind is an installation with the socket proxy.
+func behind() installation {
+	return installation{Proxy: true, ProxyUser: proxyUser, ProxySocket: proxySocket, Engine: engineSocket, Image: "a:b", Base: "debian:bookworm-slim", Network: "fraktalia"}
+}
+
+// unitsIn writes an installation's units into a folder.
+func unitsIn(t *testing.T, i installation) (paths []string) {
+	t.Helper()
+	_, names := unitNames(i.Proxy)
 	folder := t.TempDir()
-	paths := make([]string, len(names))
-	for n, name := range names {
+	for _, name := range names {
 		text, err := i.unit(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		paths[n] = filepath.Join(folder, name)
-		if err := os.WriteFile(paths[n], text, 0o644); err != nil {
+		path := filepath.Join(folder, name)
+		if err := os.WriteFile(path, text, 0o644); err != nil {
 			t.Fatal(err)
 		}
+		paths = append(paths, path)
 	}
-	out, err := exec.Command(analyze, append([]string{"verify", "--man=no", "--recursive-errors=no"}, paths...)...).CombinedOutput()
-	if err != nil || strings.Contains(string(out), "fraktalia") {
-		t.Errorf("systemd-analyze verify: %v\n%s", err, out)
+	return paths
+}
+
+// systemd itself rates what a unit could still do, from 0 to 100: what stands
+// before Docker's socket may do next to nothing.
+func TestUnitsAreClosed(t *testing.T) {
+	i := behind()
+	i.Program, i.Config, i.User, i.Data, i.OpenClaw, i.Command = "/bin/true", "/x/fraktalia.yaml", "daemon", "/x", "/o", "run"
+	for _, path := range unitsIn(t, i) {
+		most := map[string]string{proxyUnit: "6", "fraktalia.service": "28"}[filepath.Base(path)]
+		if most == "" && strings.HasSuffix(path, ".service") {
+			most = "45" // root's
+		}
+		if most == "" {
+			continue
+		}
+		out, err := exec.Command("systemd-analyze", "security", "--offline=yes", "--threshold="+most, path).CombinedOutput()
+		if err != nil {
+			t.Errorf("%s is open by more than %s of 100: %v\n%s", filepath.Base(path), most, err, out)
+		}
+	}
+}
+
+// The bot is in Docker's group only where somebody has said so.
+func TestWhoIsInDockersGroup(t *testing.T) {
+	with, err := behind().unit("fraktalia.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	without, err := installation{}.unit("fraktalia.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string][2]bool{string(with): {false, true}, string(without): {true, false}} {
+		group, proxy := strings.Contains(text, "SupplementaryGroups=docker\n"), strings.Contains(text, "DOCKER_HOST=unix://"+proxySocket+"\n")
+		if group != want[0] || proxy != want[1] {
+			t.Errorf("in the group %v, behind the proxy %v\n%s", group, proxy, text)
+		}
+	}
+	c := config.Default()
+	c.Sandbox.Docker = "unix:///run/docker.sock"
+	var i installation
+	if err := i.behindProxy(c, true); err == nil || !strings.Contains(err.Error(), "past the socket proxy") || i.Proxy {
+		t.Errorf("%v", err)
 	}
 }
 
 func TestInstallTellsWhatItWouldDo(t *testing.T) {
-	i := installation{Program: installedProgram, Config: "/x/fraktalia.yaml", User: "mila", Data: "/x", OpenClaw: "/o", Command: "run"}
+	i := behind()
+	i.Program, i.Config, i.User, i.Data, i.OpenClaw, i.Command = installedProgram, "/x/fraktalia.yaml", "mila", "/x", "/o", "run"
 	acts, err := i.acts()
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +114,10 @@ func TestInstallTellsWhatItWouldDo(t *testing.T) {
 		told = append(told, a.what)
 	}
 	all := strings.Join(told, "\n")
-	_, names := unitNames()
+	if !strings.Contains(all, "useradd --system") || !strings.Contains(all, "userdel "+proxyUser) {
+		t.Errorf("the proxy's account is not both made and removed in\n%s", all)
+	}
+	_, names := unitNames(true)
 	for _, name := range names {
 		if !strings.Contains(all, "write "+unitFolder+"/"+name) || !strings.Contains(all, "remove "+unitFolder+"/"+name) {
 			t.Errorf("%s is not both written and removed in\n%s", name, all)

@@ -10,17 +10,22 @@ import (
 
 // notify tells systemd how the program is (sd_notify(3)), where it was started
 // by systemd: one datagram, for which a library would be too much.
-func (d *deployment) notify(state string) {
+func notify(state string) error {
 	path := os.Getenv("NOTIFY_SOCKET")
 	if path == "" {
-		return
+		return nil
 	}
 	conn, err := net.Dial("unixgram", path) // Go knows the "@" of abstract names
-	if err == nil {
-		_, err = conn.Write([]byte(state))
-		conn.Close()
-	}
 	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	_, err = conn.Write([]byte(state))
+	return err
+}
+
+func (d *deployment) notify(state string) {
+	if err := notify(state); err != nil {
 		d.log.WithError(err).Warn("systemd could not be told: " + state)
 	}
 }

@@ -63,7 +63,18 @@ func runAll(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "the deployment for the tests does not come up:", err)
 		return 1
 	}
-	return m.Run()
+	return max(m.Run(), shared.askedForTheRest())
+}
+
+// askedForTheRest is 1 where the socket proxy had to refuse something of the
+// program's.
+func (w *world) askedForTheRest() int {
+	_, refused := w.engine.Guarded()
+	if len(refused) == 0 {
+		return 0
+	}
+	fmt.Fprintf(os.Stderr, "the program asks Docker for what is not on the socket proxy's list:\n%s\n", strings.Join(refused, "\n"))
+	return 1
 }
 
 // meanwhile begins something now whose outcome is wanted later.
@@ -94,6 +105,9 @@ func (w *world) open(ctx context.Context) (err error) {
 		return err
 	}
 	if w.engine, err = harness.OpenEngine(ctx, w.dir, w.run); err != nil {
+		return err
+	}
+	if err := w.engine.Guard(ctx, binary, w.image()); err != nil {
 		return err
 	}
 	if err := w.engine.BuildPage(ctx, w.dir); err != nil {
@@ -174,7 +188,7 @@ func (w *world) close() {
 		errs = append(errs, w.Down(ctx))
 	}
 	if w.engine != nil {
-		errs = append(errs, w.engine.RemoveSandboxes(ctx), w.engine.Down())
+		errs = append(errs, w.engine.RemoveSandboxes(ctx), w.engine.Unguard(ctx), w.engine.Down())
 	}
 	if err := errors.Join(errs...); err != nil {
 		fmt.Fprintln(os.Stderr, "taking the tests' deployment down:", err)

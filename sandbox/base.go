@@ -86,10 +86,19 @@ func (e *Engine) EnsureBase(ctx context.Context, o BaseOptions, report func(Prog
 
 // named fills in the name of what would be made.
 func (o BaseOptions) named() BaseOptions {
-	if suite := debianSuite(o.Ref); o.Substitute == "" && suite != "" {
-		o.Substitute = "fraktalia/base:" + suite
+	if o.Substitute == "" {
+		o.Substitute = Substitute(o.Ref)
 	}
 	return o
+}
+
+// Substitute is the name of what is made in an image's place where it cannot be
+// pulled; "" for one that is no release of Debian.
+func Substitute(ref string) string {
+	if suite := debianSuite(ref); suite != "" {
+		return "fraktalia/base:" + suite
+	}
+	return ""
 }
 
 // presentBase finds what the engine has already; Base.Ref is "" for nothing.

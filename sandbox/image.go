@@ -42,7 +42,8 @@ func (e *EngineDownError) Unwrap() error { return e.Err }
 // engineError puts what was tried before an error of the engine's client, and
 // turns a failed connection into an *EngineDownError.
 func (e *Engine) engineError(err error, format string, args ...any) error {
-	if client.IsErrConnectionFailed(err) {
+	// A proxy before the engine says "unavailable" where there is none.
+	if client.IsErrConnectionFailed(err) || errdefs.IsUnavailable(err) {
 		err = &EngineDownError{Host: e.api.DaemonHost(), Err: err}
 	}
 	return fmt.Errorf(format+": %w", append(args, err)...)

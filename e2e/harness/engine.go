@@ -30,6 +30,7 @@ type Engine struct {
 	real   *client.Client
 	proxy  *httputil.ReverseProxy
 	server *http.Server
+	guard  *Process // the program's own socket proxy, before this one
 }
 
 // OpenEngine connects to the engine that DOCKER_HOST names, else the usual one.
@@ -53,7 +54,12 @@ func OpenEngine(ctx context.Context, dir, run string) (*Engine, error) {
 }
 
 // Env is what points the program to this engine.
-func (e *Engine) Env() string { return "DOCKER_HOST=unix://" + e.Socket }
+func (e *Engine) Env() string {
+	if e.guard != nil {
+		return "DOCKER_HOST=unix://" + e.guardSocket()
+	}
+	return "DOCKER_HOST=unix://" + e.Socket
+}
 
 // Up lets the program reach the engine.
 func (e *Engine) Up() error {
