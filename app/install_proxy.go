@@ -3,8 +3,10 @@ package app
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"os/user"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -24,6 +26,11 @@ func (i *installation) behindProxy(c config.Config, proxy bool) error {
 	}
 	if c.Sandbox.Docker != "" && c.Sandbox.Docker != "unix://"+proxySocket {
 		return failed("sandbox.docker names %s, and the bot would go past the socket proxy. Leave it empty, or say --docker-group. Nothing was done.", c.Sandbox.Docker)
+	}
+	// Where the bot starts OpenClaw itself, that one makes its containers by the
+	// same way to Docker.
+	if _, err := os.Stat(filepath.Join(c.Data, "openclaw", "wish.json")); err == nil {
+		return failed("OpenClaw is a part of this deployment (up --with-openclaw), and makes containers that the socket proxy would refuse. Say --docker-group. Nothing was done.")
 	}
 	i.Proxy, i.ProxyUser, i.ProxySocket, i.Engine = true, proxyUser, proxySocket, engineSocket
 	if inGroup(i.User, "docker") {

@@ -136,7 +136,7 @@ func (w *world) deploy(ctx context.Context, binary, name string) (*harness.Deplo
 	if err != nil {
 		return nil, harness.Ready{}, err
 	}
-	d.Env = []string{w.engine.Env(), "HOME=" + dir}
+	d.Env = []string{w.engine.GuardedEnv(), "HOME=" + dir}
 	if err := d.Up(ctx); err != nil {
 		d.Process.Kill()
 		return nil, harness.Ready{}, err

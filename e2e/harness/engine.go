@@ -54,12 +54,7 @@ func OpenEngine(ctx context.Context, dir, run string) (*Engine, error) {
 }
 
 // Env is what points the program to this engine.
-func (e *Engine) Env() string {
-	if e.guard != nil {
-		return "DOCKER_HOST=unix://" + e.guardSocket()
-	}
-	return "DOCKER_HOST=unix://" + e.Socket
-}
+func (e *Engine) Env() string { return "DOCKER_HOST=unix://" + e.Socket }
 
 // Up lets the program reach the engine.
 func (e *Engine) Up() error {

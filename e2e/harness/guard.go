@@ -33,6 +33,10 @@ func (e *Engine) Guard(ctx context.Context, binary string, images ...string) (er
 	return nil
 }
 
+// GuardedEnv is what points the program to the socket proxy. An OpenClaw that
+// the program starts itself needs more of Docker: give such a deployment Env.
+func (e *Engine) GuardedEnv() string { return "DOCKER_HOST=unix://" + e.guardSocket() }
+
 func (e *Engine) guardSocket() string { return strings.TrimSuffix(e.Socket, ".sock") + "-guard.sock" }
 
 // Guarded is what the socket proxy has let through since it started, each kind
