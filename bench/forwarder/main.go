@@ -43,6 +43,9 @@ func run() error {
 	follow := flag.String("follow", "", "with -serve: follow this agent's sandbox instead")
 	faults := flag.Bool("faults", false, "try each for what forwarders get wrong, and print a table instead of figures")
 	which := flag.String("fault", "", "with -faults: those only with this in their names")
+	walled := flag.String("wall", "", "measure ours with the sandboxes' rules in and out: the `program` that puts them there; see bench/firewall")
+	config := flag.String("config", "", "with -wall: its configuration")
+	network := flag.String("network", "bridge", "of the service's container")
 	works := flag.String("works", "bulk,connect,ping,idle,many,recreate", "these works only")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -50,7 +53,7 @@ func run() error {
 	if *serving != 0 {
 		return serve(ctx, *serving, *to, *follow)
 	}
-	b, clean, err := prepare()
+	b, clean, err := prepare(*network)
 	defer clean()
 	if err != nil {
 		return err
@@ -59,6 +62,9 @@ func run() error {
 		return b.faults(ctx, *only, *which)
 	}
 	results := &results{}
+	if *walled != "" {
+		return b.wall(ctx, *walled, *config, strings.Split(*works, ","), *rounds, results)
+	}
 	chosen := slices.DeleteFunc(append([]peer{{name: direct}}, peers()...), func(p peer) bool {
 		return *only != "" && !slices.Contains(strings.Split(*only+","+ours, ","), p.name)
 	})

@@ -13,7 +13,7 @@ import (
 
 // prepare compiles what is needed and starts the service in a container of
 // its own; clean takes all of it away, also after an error.
-func prepare() (b *bench, clean func(), err error) {
+func prepare(network string) (b *bench, clean func(), err error) {
 	clean = func() {}
 	folder, err := os.MkdirTemp("", "bench-forwarder-")
 	if err != nil {
@@ -32,7 +32,7 @@ func prepare() (b *bench, clean func(), err error) {
 	if err := b.compile(); err != nil {
 		return nil, clean, err
 	}
-	return b, clean, b.startTarget(name)
+	return b, clean, b.startTarget(name, network)
 }
 
 // compile builds from the repository's root or from this folder.
@@ -72,7 +72,7 @@ func (b *bench) copySelf() error {
 	return os.WriteFile(b.self, program, 0o755)
 }
 
-func (b *bench) startTarget(name string) error {
+func (b *bench) startTarget(name, network string) error {
 	image, err := archive(filepath.Join(b.folder, "target"))
 	if err != nil {
 		return err
@@ -82,7 +82,7 @@ func (b *bench) startTarget(name string) error {
 	if out, err := load.CombinedOutput(); err != nil {
 		return fmt.Errorf("docker import: %w\n%s", err, out)
 	}
-	b.target, err = b.runTarget(name, "--label", b.label)
+	b.target, err = b.runTarget(name, "--label", b.label, "--network", network)
 	return err
 }
 
@@ -93,7 +93,7 @@ func (b *bench) runTarget(name string, options ...string) (netip.Addr, error) {
 	if _, err := command("docker", words...); err != nil {
 		return netip.Addr{}, err
 	}
-	addr, err := command("docker", "inspect", "-f", "{{.NetworkSettings.IPAddress}}", name)
+	addr, err := command("docker", "inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", name)
 	if err != nil {
 		return netip.Addr{}, err
 	}

@@ -30,7 +30,6 @@ type Engine struct {
 	real   *client.Client
 	proxy  *httputil.ReverseProxy
 	server *http.Server
-	guard  *Process // the program's own socket proxy, before this one
 }
 
 // OpenEngine connects to the engine that DOCKER_HOST names, else the usual one.

@@ -10,41 +10,48 @@ import (
 	"time"
 )
 
-// Guard puts the program's own socket proxy between the program and the engine,
-// as an installation has it: what is not on its list does not work in the tests.
-// images are the names that sandbox images are built under, beside OpenClaw's.
-func (e *Engine) Guard(ctx context.Context, binary string, images ...string) (err error) {
-	args := []string{"socket-proxy", "--listen", e.guardSocket(), "--engine", e.Socket, "--verbose", "--image", "openclaw-sandbox:bookworm-slim"}
+// Guard is the program's own socket proxy, at work between the program and an
+// engine as an installation has it: what is not on its list does not work in
+// the tests.
+type Guard struct {
+	Socket  string
+	process *Process
+}
+
+// StartGuard starts one before the engine at a socket. images are the names
+// that sandbox images are built under, beside OpenClaw's.
+func StartGuard(ctx context.Context, binary, socket, engine string, images ...string) (*Guard, error) {
+	args := []string{"socket-proxy", "--listen", socket, "--engine", engine, "--verbose", "--image", "openclaw-sandbox:bookworm-slim"}
 	for _, image := range images {
 		args = append(args, "--image", image)
 	}
-	if e.guard, err = start(binary, nil, io.Discard, args...); err != nil {
-		return err
+	process, err := start(binary, nil, io.Discard, args...)
+	if err != nil {
+		return nil, err
 	}
-	for !strings.Contains(e.guard.Said(), "ready: ") {
+	g := &Guard{Socket: socket, process: process}
+	for !strings.Contains(process.Said(), "ready: ") {
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("the socket proxy does not get ready: %w\n%s", ctx.Err(), e.guard.Said())
-		case <-e.guard.done:
-			return fmt.Errorf("the socket proxy has ended: %v\n%s", e.guard.err, e.guard.Said())
+			return nil, fmt.Errorf("the socket proxy does not get ready: %w\n%s", ctx.Err(), process.Said())
+		case <-process.done:
+			return nil, fmt.Errorf("the socket proxy has ended: %v\n%s", process.err, process.Said())
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
-	return nil
+	return g, nil
 }
 
-// GuardedEnv is what points the program to the socket proxy. An OpenClaw that
-// the program starts itself needs more of Docker: give such a deployment Env.
-func (e *Engine) GuardedEnv() string { return "DOCKER_HOST=unix://" + e.guardSocket() }
+// Env is what points the program to it. An OpenClaw that the program starts
+// itself needs more of Docker: give such a deployment the engine's.
+func (g *Guard) Env() string { return "DOCKER_HOST=unix://" + g.Socket }
 
-func (e *Engine) guardSocket() string { return strings.TrimSuffix(e.Socket, ".sock") + "-guard.sock" }
-
-// Guarded is what the socket proxy has let through since it started, each kind
-// of request with how often, and the lines by which it refused something.
-func (e *Engine) Guarded() (passed map[string]int, refused []string) {
+// Record is what it has let through since it started, each kind of request with
+// how often, and the lines by which it refused something.
+func (g *Guard) Record() (passed map[string]int, refused []string) {
 	passed = map[string]int{}
 	endpoint := regexp.MustCompile(`endpoint="([^"]*)"`)
-	for line := range strings.Lines(e.guard.Said()) {
+	for line := range strings.Lines(g.process.Said()) {
 		if found := endpoint.FindStringSubmatch(line); found != nil && strings.Contains(line, "let through") {
 			passed[found[1]]++
 		}
@@ -55,11 +62,8 @@ func (e *Engine) Guarded() (passed map[string]int, refused []string) {
 	return passed, refused
 }
 
-// Unguard stops the socket proxy.
-func (e *Engine) Unguard(ctx context.Context) error {
-	if e.guard == nil {
-		return nil
-	}
-	defer os.Remove(e.guardSocket())
-	return e.guard.Stop(ctx)
+// Stop ends it.
+func (g *Guard) Stop(ctx context.Context) error {
+	defer os.Remove(g.Socket)
+	return g.process.Stop(ctx)
 }

@@ -56,7 +56,16 @@ func newHouse(t *testing.T) *house {
 	ctx := within(t)
 	h.Deployment, err = harness.New(ctx, h.binary, dir)
 	check(t, err)
-	h.Env = []string{"HOME=" + dir}
+	guard, err := harness.StartGuard(ctx, h.binary, filepath.Join(dir, "guard.sock"), strings.TrimPrefix(os.Getenv("DOCKER_HOST"), "unix://"))
+	check(t, err)
+	t.Cleanup(func() {
+		passed, refused := guard.Record()
+		if passed["POST /images/create?fromSrc"] == 0 || len(refused) > 0 {
+			t.Errorf("the socket proxy let through %v and refused %q", passed, refused)
+		}
+		check(t, guard.Stop(context.Background()))
+	})
+	h.Env = []string{"HOME=" + dir, guard.Env()}
 	check(t, h.Up(ctx))
 	t.Cleanup(func() { h.Process.Kill() })
 	check(t, h.Process.Stop(ctx))
