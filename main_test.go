@@ -17,11 +17,11 @@ const module = "github.com/githabideri/fraktalia/"
 // to editors.
 var above = map[string][]string{
 	"":         {"app"},
-	"app":      {"arrival", "bot", "command", "config", "docker", "firewall", "forwarder", "homeserver", "metrics", "openclaw", "relay", "remote", "reply", "sandbox", "shell", "socketproxy", "stack", "store", "tailnet", "workspace"},
+	"app":      {"arrival", "backup", "bot", "command", "config", "docker", "firewall", "forwarder", "homeserver", "metrics", "openclaw", "relay", "remote", "reply", "sandbox", "shell", "socketproxy", "stack", "store", "tailnet", "workspace"},
 	"arrival":  {"homeserver", "reply", "store"},
 	"bot":      {"command", "reply", "store"},
 	"shell":    {"command", "reply", "store"},
-	"command":  {"chart", "docker", "firewall", "forwarder", "homeserver", "openclaw", "reply", "sandbox", "store", "workspace"},
+	"command":  {"backup", "chart", "docker", "firewall", "forwarder", "homeserver", "openclaw", "reply", "sandbox", "store", "workspace"},
 	"openclaw": {"openclaw"},
 }
 

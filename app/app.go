@@ -51,6 +51,7 @@ type deployment struct {
 	server    *server
 	running   atomic.Pointer[sandbox.Snapshot] // the newest of the watcher
 	agents    *agents
+	backups   *backups
 	metrics   *metrics.Server     // nil where none is asked for
 	offers    chan openclaw.Event // what the roster's guard has to tell
 	commands  *command.Commands
@@ -107,6 +108,7 @@ func open(ctx context.Context, c config.Config, log *logrus.Entry, version strin
 	d.agents = newAgents(c, d.engines, d.bot, d.rosterEvent, log.WithField("part", "openclaw"))
 	d.isolation = newIsolation(prover{c.Firewall, d.engine}, c.Data, d.tellOfIsolation, log.WithField("part", "isolation"))
 	d.metrics = d.tellMetrics()
+	d.backups = newBackups(c, log.WithField("part", "backups"))
 	d.commands = command.New(d.services())
 	d.leases = d.commands.Leases(d.bot, log.WithField("part", "leases"))
 	d.watch = d.commands.Watch(d.bot, log.WithField("part", "forwards"))
@@ -145,6 +147,7 @@ func (d *deployment) run(ctx context.Context) error {
 	group.Go(func() error { return d.mendPermissions(ctx) })
 	group.Go(func() error { return d.arrivals().Run(ctx) })
 	group.Go(func() error { return d.offerHTTPS(ctx) })
+	group.Go(func() error { return d.backups.Run(ctx) })
 	if d.metrics != nil {
 		group.Go(func() error { return d.metrics.Run(ctx) })
 	}

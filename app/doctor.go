@@ -30,7 +30,7 @@ func (d *deployment) proofs() []command.Check {
 		{Part: "versions", Look: d.versionsHealth},
 		{Part: "openclaw config", Look: d.openclawHealth, Limit: tryLimit},
 		{Part: "openclaw gateway", Look: d.proveGateway},
-		{Part: "isolation", Look: d.proveIsolation, Limit: proveLimit, Slow: true},
+		{Part: "isolation", Look: d.isolationHealth, Deep: d.proveIsolation, DeepLimit: proveLimit},
 	}
 	for _, h := range d.engines.hosts {
 		checks = append(checks, command.Check{Part: "host " + h.Name, Look: d.hostHealth(h)})

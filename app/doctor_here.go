@@ -114,6 +114,9 @@ func (d *deployment) proofsHere() []command.Check {
 		{Part: "sandbox image", Look: d.imageHealth},
 		{Part: "openclaw config", Look: d.openclawHealth},
 		{Part: "openclaw gateway", Look: d.gatewayHealth},
+		{Part: "backups", Limit: tryLimit, Look: func(ctx context.Context) command.Finding {
+			return command.ProveBackups(ctx, newBackups(d.config, d.log), "fraktalia backup")
+		}},
 	}
 }
 

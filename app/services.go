@@ -23,6 +23,7 @@ func (d *deployment) services() command.Services {
 		Health:    d.health(),
 		Proofs:    d.proofs(),
 		Trust:     d.bot,
+		Backups:   d.backups,
 
 		Addresses: d.addresses,
 

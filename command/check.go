@@ -15,8 +15,10 @@ type Check struct {
 	Look func(ctx context.Context) Finding
 	// Limit is how long it may take; 0 is checkLimit.
 	Limit time.Duration
-	// Slow says that it takes longer than people like to wait, or costs something.
-	Slow bool
+	// Deep finds out more, where people asked for that: it takes longer than they
+	// like to wait, or is seen by others. DeepLimit is how long it may take.
+	Deep      func(ctx context.Context) Finding
+	DeepLimit time.Duration
 }
 
 // Finding is how one part of the deployment stands.

@@ -108,6 +108,7 @@ type Services struct {
 	Health   []Check
 	Proofs   []Check
 	Trust    Trust
+	Backups  Backups
 	Settings Settings
 
 	// Containers are the agents' containers, and their images.

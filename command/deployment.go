@@ -17,7 +17,7 @@ func (r *run) deploymentFamily() []*cobra.Command {
 		Annotations: map[string]string{quickKey: "yes", jsonKey: "yes"},
 		RunE:        r.does(status),
 	}
-	return append([]*cobra.Command{status, r.doctorCommand()}, r.trustFamily()...)
+	return append([]*cobra.Command{status, r.doctorCommand(), r.backupCommand()}, r.trustFamily()...)
 }
 
 func status(ctx context.Context, r *run, _ []string) (reply.Answer, error) {

@@ -18,21 +18,22 @@ const doctorLane = "doctor"
 const checksAtOnce = 6
 
 func (r *run) doctorCommand() *cobra.Command {
-	var quick bool
+	var deep bool
 	cmd := &cobra.Command{
-		Use:   "doctor [--quick]",
+		Use:   "doctor [--deep]",
 		Short: "tries every part of the deployment, and says what to do about it",
 		Long: "Where status looks, the doctor tries: it asks the homeserver for what only an administrator may, encrypts and decrypts, writes into the database and reads it back, " +
 			"runs a container, tests the sandbox image, connects to every forward. Everything at once, each within a limit of its own; a line is shown as soon as it is known. " +
 			"In the shell the exit status is 1 where something is not well; a warning alone leaves it 0. " +
-			"--quick leaves out what takes longer than some seconds.",
+			"It takes some seconds. --deep goes on for up to some minutes: it tries from inside what sandboxes can reach, and asks every agent, in a room where it answers, " +
+			"to write a file in its sandbox and to say so. Who is in that room sees that, and each agent takes a request or two of its model.",
 		Args:        none,
 		Annotations: map[string]string{laneKey: doctorLane, jsonKey: "yes", interruptedKey: "It changes nothing; say it again."},
 		RunE: r.does(func(ctx context.Context, r *run, _ []string) (reply.Answer, error) {
-			return Examine(ctx, r.proofs(quick), r.request.Shell, r.talk.Update), nil
+			return Examine(ctx, r.proofs(deep), r.request.Shell, r.talk.Update), nil
 		}),
 	}
-	cmd.Flags().BoolVar(&quick, "quick", false, "only what is known within some seconds")
+	cmd.Flags().BoolVar(&deep, "deep", false, "try isolation from inside, and ask every agent in its room (takes requests of its model)")
 	return cmd
 }
 
@@ -50,13 +51,22 @@ func (r *run) healthOf(ctx context.Context, part string) Finding {
 func (r *run) say(line string) string { return prompt(r.request) + line }
 
 // proofs are all that a doctor tries.
-func (r *run) proofs(quick bool) []Check {
+func (r *run) proofs(deep bool) []Check {
 	all := slices.Concat(r.Proofs, []Check{
 		{Part: imagePart, Look: r.proveImage, Limit: startLimit},
 		{Part: "containers", Look: r.proveContainers},
 		{Part: forwardsPart, Look: r.proveForwards},
+		{Part: "backups", Look: r.proveBackups, Limit: startLimit},
 	})
-	return slices.DeleteFunc(all, func(c Check) bool { return quick && c.Slow })
+	if !deep {
+		return all
+	}
+	for i, c := range all {
+		if c.Deep != nil {
+			all[i].Look, all[i].Limit = c.Deep, c.DeepLimit
+		}
+	}
+	return append(all, r.proveAgents()...)
 }
 
 // examination is what is known so far.

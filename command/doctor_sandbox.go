@@ -18,6 +18,7 @@ import (
 const (
 	imagePart    = "sandbox image"
 	forwardsPart = "forwards"
+	gatewayPart  = "openclaw gateway"
 	// startLimit bounds what starts containers.
 	startLimit = 30 * time.Second
 	// oldContainer is the age at which a container is told: what was installed

@@ -86,11 +86,11 @@ func TestADoctorIsNotHeldUp(t *testing.T) {
 
 func TestDoctorInTheRoom(t *testing.T) {
 	b := newBench(t)
-	b.commands.services.Proofs = []Check{{Part: "sun", Look: found(Well, "shines", "")}, {Part: "sea", Look: found(NotWell, "is far", "go"), Slow: true}}
+	b.commands.services.Proofs = []Check{{Part: "sun", Look: found(Well, "shines", "")}, {Part: "sea", Look: found(NotWell, "is far", "go"), Deep: found(Well, "was swum in", "")}}
 	if out, err := b.do(t, "doctor"); err != nil || !strings.Contains(out, "sun            shines") || !strings.Contains(out, "→ go") {
 		t.Errorf("%v\n%s", err, out)
 	}
-	if out, err := b.do(t, "doctor --quick"); err != nil || strings.Contains(out, "sea") || !strings.Contains(out, "sun") {
+	if out, err := b.do(t, "doctor --deep"); err != nil || !strings.Contains(out, "was swum in") || !strings.Contains(out, "sun") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -81,6 +81,7 @@ func (c *Config) check() []string {
 	}
 	oneOf("log.level", c.Log.Level, "debug", "info", "warning", "error")
 	list = append(list, c.Firewall.check()...)
+	list = append(list, c.checkBackups()...)
 	say(c.Sandbox.Image == "", "sandbox.image: missing")
 	_, _, isUser := ParseIDs(c.Sandbox.User)
 	say(c.Sandbox.User != "" && !isUser, "sandbox.user: %q is no user and group by number, such as 1000:1000", c.Sandbox.User)

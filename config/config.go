@@ -23,6 +23,8 @@ var Example string
 
 // Config is the whole file. fraktalia.example.yaml says what each field means.
 type Config struct {
+	// File is where it was read, absolute; "" where it was not.
+	File       string     `yaml:"-"`
 	Homeserver Homeserver `yaml:"homeserver"`
 	Bot        Bot        `yaml:"bot"`
 	Owners     []string   `yaml:"owners"`
@@ -36,6 +38,7 @@ type Config struct {
 	Firewall   Firewall   `yaml:"firewall"`
 	Roles      Roles      `yaml:"roles"`
 	Metrics    Metrics    `yaml:"metrics"`
+	Backups    Backups    `yaml:"backups"`
 	Log        Log        `yaml:"log"`
 }
 
@@ -135,7 +138,8 @@ func Default() Config {
 			Friend:          Policy{May: []string{"help", "forwards"}, MayPropose: []string{}},
 			ProposalsAnHour: 6,
 		},
-		Log: Log{Level: "info"},
+		Backups: Backups{Folder: "backups", Every: "every 24h", Keep: 7},
+		Log:     Log{Level: "info"},
 	}
 }
 
@@ -150,7 +154,9 @@ func Load(path string) (Config, error) {
 	if err != nil {
 		return Config{}, fmt.Errorf("read configuration: %w", err)
 	}
-	return parse(text, path, folder)
+	c, err := parse(text, path, folder)
+	c.File = filepath.Join(folder, filepath.Base(path))
+	return c, err
 }
 
 func parse(text []byte, name, folder string) (Config, error) {
@@ -193,6 +199,7 @@ func (c *Config) resolve(folder string) {
 		&c.OpenClaw.Config, &c.OpenClaw.GatewayTokenFile, &c.Sandbox.Fragment, &c.Sandbox.Dockerfile, &c.Tailscale.Socket} {
 		*path = absolute(*path, folder)
 	}
+	c.Backups.Folder = absolute(c.Backups.Folder, c.Data) // after data itself
 	for i := range c.Hosts {
 		c.Hosts[i].resolve(folder)
 	}

@@ -74,6 +74,7 @@ func TestWrittenFileKeepsExplanationsAndLoads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.File = path
 	c.resolve(filepath.Dir(path))
 	if diff := cmp.Diff(c, got, addresses); diff != "" {
 		t.Error(diff)

@@ -66,3 +66,36 @@ func TestInspectFindsDamage(t *testing.T) {
 		t.Error("a file that is not there was looked at")
 	}
 }
+
+func TestACopyIsOfOneMoment(t *testing.T) {
+	ctx, path := context.Background(), filepath.Join(t.TempDir(), "db")
+	s, err := Open(ctx, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.SetSetting(ctx, "who", "mila"); err != nil {
+		t.Fatal(err)
+	}
+	to := filepath.Join(t.TempDir(), "copy")
+	if err := CopyDatabase(ctx, path, to); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.SetSetting(ctx, "who", "max"); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(to); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+	copied, err := Open(ctx, to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer copied.Close()
+	if who, err := copied.Setting(ctx, "who"); err != nil || who != "mila" {
+		t.Errorf("the copy has %q: %v", who, err)
+	}
+	if err := CopyDatabase(ctx, path+"-none", to+"2"); !os.IsNotExist(err) {
+		t.Errorf("%v", err)
+	}
+}
