@@ -6,11 +6,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The calls in this file never wait: the descriptors do not. They are made
+// The calls in this file but epollWait never wait: the descriptors do not. They are made
 // behind the back of Go's scheduler, whose monitor would take the processor
 // from a loop that is in the kernel for 20 us, hand it to another thread, and
 // wake threads to give it back: a third of the cost of a bulk stream where
-// the machine is busy. Only the wait for events is told to the scheduler.
+// the machine is busy.
 
 func read(fd int, buffer []byte) (int, unix.Errno) {
 	n, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(buffer))), uintptr(len(buffer)))
@@ -51,6 +51,14 @@ func epollAdd(epoll, fd int, events uint32) error {
 		return errno
 	}
 	return nil
+}
+
+// epollWait waits until there are events, or a signal comes.
+func epollWait(epoll int, events []unix.EpollEvent) (int, unix.Errno) {
+	const forEver = ^uintptr(0)
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(epoll), uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)),
+		forEver, 0, 0)
+	return int(n), errno
 }
 
 // batchCall is recvmmsg or sendmmsg.

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -194,5 +195,17 @@ func TestProxyProtocol(t *testing.T) {
 	from := netip.MustParseAddrPort(conn.LocalAddr().String())
 	if got, want := <-lines, fmt.Sprintf("PROXY TCP4 127.0.0.1 127.0.0.1 %d %d\r\n", from.Port(), port); got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// A loop that waits behind the scheduler's back must not hold the rest of the
+// program up: stopping the world interrupts it. Were it not so, nothing at all
+// would run, not even this test's time limit, and go test would end it.
+func TestAWaitingLoopLetsTheWorldStop(t *testing.T) {
+	_, port := forward(t, echo)
+	conn := dial(t, port)
+	for range 50 {
+		mustEcho(t, conn) // after which the loop waits for more
+		runtime.GC()
 	}
 }

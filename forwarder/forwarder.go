@@ -51,13 +51,14 @@ type Options struct {
 
 // Forwarder holds all forwards of this host.
 type Forwarder struct {
-	log      *logrus.Entry
-	holder   func(Key) string
-	drain    time.Duration
-	idle     time.Duration
-	limit    int64 // connections at once
-	pipes    *pipes
-	carriers *carriers
+	log       *logrus.Entry
+	holder    func(Key) string
+	drain     time.Duration
+	idle      time.Duration
+	limit     int64 // connections at once
+	pipes     *pipes
+	carriers  *carriers
+	signalled bool // loops may wait behind the scheduler's back
 
 	world atomic.Pointer[world]
 	bars  atomic.Pointer[bars]
@@ -74,7 +75,7 @@ type Forwarder struct {
 // runs; until then they wait in the kernel.
 func New(options Options) *Forwarder {
 	f := &Forwarder{log: options.Log, holder: options.Holder, drain: options.Drain, idle: options.Idle, limit: connectionLimit(),
-		pipes: &pipes{}, ports: map[Key]*port{}, look: make(chan struct{}, 1)}
+		signalled: signalled(), pipes: &pipes{}, ports: map[Key]*port{}, look: make(chan struct{}, 1)}
 	if f.holder == nil {
 		f.holder = func(Key) string { return "" }
 	}

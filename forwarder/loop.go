@@ -3,7 +3,6 @@ package forwarder
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"sync"
 	"time"
 
@@ -11,13 +10,6 @@ import (
 )
 
 const (
-	// yieldEvery so often a loop lets the scheduler run. Go's monitor thread
-	// takes a goroutine that does not for 10 ms for one that hogs its processor:
-	// it then wakes every 20 us to interrupt it, which costs a ping a fifth of
-	// its time. More often than need be costs as well: the loop may come back on
-	// another thread.
-	yieldEvery = 9 * time.Millisecond
-
 	eventsPerTurn  = 128
 	acceptsPerTurn = 16
 
@@ -70,6 +62,8 @@ type loop struct {
 	datagrams  *datagrams // nil until there is one
 	flows      int        // open
 	flowsAt    time.Time
+	flowing    bool // the last wait had events
+	alone      bool // there is no other processor for the rest of the program
 	leaving    bool
 }
 
@@ -156,7 +150,7 @@ func (l *loop) run() error {
 	defer l.end()
 	events := make([]unix.EpollEvent, eventsPerTurn)
 	for !l.done() {
-		n, err := unix.EpollWait(l.epoll, events, l.timeout())
+		n, err := l.wait(events)
 		if err != nil && !errors.Is(err, unix.EINTR) {
 			return fmt.Errorf("epoll: %w", err)
 		}
@@ -233,7 +227,7 @@ func (l *loop) expire() {
 	now := time.Now()
 	if now.After(l.yieldAt) {
 		l.yieldAt = now.Add(yieldEvery)
-		runtime.Gosched()
+		l.yield()
 	}
 	if now.After(l.keepAt) {
 		l.keepAlive()
