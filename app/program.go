@@ -160,6 +160,8 @@ func (p *program) upCommand() *cobra.Command {
 	flags.StringVar(&o.owner, "owner", "", "the owner's account `name` (default your login name)")
 	flags.BoolVar(&o.yes, "yes", false, "ask nothing")
 	flags.BoolVar(&o.json, "json", false, "print one JSON object once the bot is ready")
+	flags.BoolVar(&o.withOpenClaw, "with-openclaw", false, "bring OpenClaw too, with an agent in the chat room")
+	o.agent.flags(flags)
 	return cmd
 }
 
@@ -179,6 +181,9 @@ func (p *program) runCommand() *cobra.Command {
 			}
 			log := streamLog(p.stderr)
 			setLevel(log, c.Log.Level)
+			if err := useOpenClaw(c); err != nil {
+				return err
+			}
 			d, err := open(cmd.Context(), c, log, p.version)
 			if err != nil {
 				return err

@@ -24,7 +24,7 @@ type screen struct {
 	percent int
 	stop    chan struct{}
 	stopped sync.WaitGroup
-	last    stack.Step
+	said    map[string]bool
 }
 
 var stepNames = map[stack.Step]string{
@@ -35,7 +35,7 @@ var stepNames = map[stack.Step]string{
 }
 
 func newScreen(out io.Writer) *screen {
-	s := &screen{out: out, terminal: isTerminal(out), stop: make(chan struct{})}
+	s := &screen{out: out, terminal: isTerminal(out), stop: make(chan struct{}), said: map[string]bool{}}
 	if s.terminal {
 		s.stopped.Go(s.spin)
 	}
@@ -59,13 +59,26 @@ func (s *screen) say(format string, args ...any) {
 func (s *screen) step(e stack.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.terminal && e.Step != s.last {
-		fmt.Fprintln(s.out, stepNames[e.Step])
-	}
-	s.last, s.shown, s.percent = e.Step, stepNames[e.Step], e.Percent
+	s.show(stepNames[e.Step], e.Percent)
 	if e.Detail != "" {
 		s.shown += ": " + e.Detail
 	}
+}
+
+// part shows something that goes on beside the homeserver's start.
+func (s *screen) part(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.show(name, stack.Unknown)
+}
+
+// show makes something what is at work; the caller holds the mutex. Where lines
+// stay, each is printed once: several things go on side by side.
+func (s *screen) show(name string, percent int) {
+	if !s.terminal && !s.said[name] {
+		fmt.Fprintln(s.out, name)
+	}
+	s.said[name], s.shown, s.percent = true, name, percent
 }
 
 // spin redraws the line ten times a second until the screen is closed.

@@ -31,6 +31,9 @@ const (
 type upOptions struct {
 	data, listen, serverName, owner string
 	yes, json                       bool
+
+	withOpenClaw bool
+	agent        agentOptions
 }
 
 // up brings up a local homeserver and runs the bot on it.
@@ -47,7 +50,10 @@ func (p *program) up(ctx context.Context, o upOptions) error {
 	}
 	log, closeLog := fileLog(filepath.Join(data, "logs", "fraktalia.log"), p.stderr)
 	defer closeLog()
-	local := &homestead{options: o, data: data, file: file, log: log}
+	local := &homestead{options: o, data: data, file: file, log: log, news: make(chan reply.Doc, 8)}
+	if err := local.wantClaw(ctx, p, screen); err != nil {
+		return err
+	}
 	if err := local.start(ctx, screen); err != nil {
 		return local.stopped(err)
 	}
@@ -56,8 +62,9 @@ func (p *program) up(ctx context.Context, o upOptions) error {
 	if err != nil {
 		return err
 	}
-	d.ready = func(d *deployment) { screen.close(); p.announce(d, o.json) }
-	return local.run(ctx, d)
+	announce := func() { screen.close(); p.announce(d, o.json) }
+	d.ready = func(*deployment) { local.present(announce) }
+	return local.run(ctx, d, announce)
 }
 
 // settle fills in what was not said: from the data folder where it has been
@@ -130,41 +137,72 @@ type homestead struct {
 	stack      *stack.Stack
 	// news of the homeserver is for the admin room.
 	news chan reply.Doc
+	// claw is nil where no OpenClaw is run here; inRooms is closed once the bot is.
+	claw    *localClaw
+	inRooms chan struct{}
 }
 
 // start brings the homeserver up and makes what is missing: accounts and the
 // configuration.
 func (h *homestead) start(ctx context.Context, screen *screen) error {
-	h.news = make(chan reply.Doc, 8)
 	h.stack = stack.New(stack.Options{
 		Data: h.data, Listen: h.options.listen, ServerName: h.options.serverName, Cache: stack.DefaultCache(),
 		Log: h.log.WithField("part", "homeserver"), Progress: screen.step,
 		OnCrash: h.crashed, OnRecovered: h.recovered,
 	})
+	fetching, fetched := h.fetchClaw(ctx)
+	if err := errors.Join(h.startHomeserver(fetching), fetched()); err != nil {
+		return errors.Join(err, h.stack.Close())
+	}
+	if err := h.makeWhole(ctx); err != nil {
+		return errors.Join(err, h.stack.Close())
+	}
+	return nil
+}
+
+func (h *homestead) startHomeserver(ctx context.Context) error {
 	if err := h.stack.Prepare(ctx); err != nil {
 		return err
 	}
-	if err := h.stack.Start(ctx); err != nil {
-		return errors.Join(err, h.stack.Close())
+	return h.stack.Start(ctx)
+}
+
+// makeWhole makes the accounts and the configuration that are missing.
+func (h *homestead) makeWhole(ctx context.Context) error {
+	if _, err := os.Stat(h.file); err != nil {
+		if err := h.makeAccounts(ctx); err != nil {
+			return err
+		}
+		if err := h.writeConfig(); err != nil {
+			return err
+		}
 	}
-	if _, err := os.Stat(h.file); err == nil {
+	if h.claw == nil {
 		return nil
 	}
-	if err := h.makeAccounts(ctx); err != nil {
-		return errors.Join(err, h.stack.Close())
+	accounts, err := h.accounts()
+	if err != nil {
+		return err
 	}
-	return h.writeConfig()
+	return h.claw.prepare(ctx, h.file, accounts)
+}
+
+// accounts makes accounts by the homeserver's registration secret.
+func (h *homestead) accounts() (*homeserver.Synapse, error) {
+	secret, err := secretfile.Read(h.stack.SecretFile())
+	if err != nil {
+		return nil, fmt.Errorf("read the registration secret: %w", err)
+	}
+	return homeserver.NewSynapse(homeserver.NewClient(h.stack.Address(), nil), homeserver.Secret(secret), ""), nil
 }
 
 // makeAccounts makes the bot's and the owner's account. Interrupted, it is
 // done again with the same passwords.
 func (h *homestead) makeAccounts(ctx context.Context) error {
-	secret, err := secretfile.Read(h.stack.SecretFile())
+	accounts, err := h.accounts()
 	if err != nil {
-		return fmt.Errorf("read the registration secret: %w", err)
+		return err
 	}
-	accounts := homeserver.NewSynapse(homeserver.NewClient(h.stack.Address(), nil), homeserver.Secret(secret), "")
-	fresh := func() string { return homeserver.NewPassword().Reveal() }
 	for _, account := range []struct {
 		name, file string
 		display    string
@@ -173,7 +211,7 @@ func (h *homestead) makeAccounts(ctx context.Context) error {
 		{botName, filepath.Join(h.data, "secrets", "bot-password"), "Fraktalia", true},
 		{h.options.owner, firstPasswordFile(h.data), "", false},
 	} {
-		password, err := writeOnce(account.file, fresh)
+		password, err := writeOnce(account.file, freshPassword)
 		if err != nil {
 			return fmt.Errorf("keep a password: %w", err)
 		}
@@ -207,6 +245,9 @@ func (h *homestead) deployment(ctx context.Context, version string) (*deployment
 	}
 	c.Homeserver.Address = h.stack.Address()
 	setLevel(h.log, c.Log.Level)
+	if err := useOpenClaw(c); err != nil {
+		return nil, err
+	}
 	return open(ctx, c, h.log, version)
 }
 
@@ -241,7 +282,7 @@ func (h *homestead) tell(ctx context.Context, d *deployment) {
 
 // run serves until ctx ends; the homeserver goes last, so that what is being
 // said can still be said.
-func (h *homestead) run(ctx context.Context, d *deployment) error {
+func (h *homestead) run(ctx context.Context, d *deployment, announce func()) error {
 	serving, stop := context.WithCancel(ctx)
 	defer stop()
 	keeping, release := context.WithCancel(context.WithoutCancel(ctx))
@@ -256,6 +297,7 @@ func (h *homestead) run(ctx context.Context, d *deployment) error {
 		return d.run(serving)
 	})
 	group.Go(func() error { h.tell(serving, d); return nil })
+	group.Go(func() error { return h.runClaw(serving, d, announce) })
 	return group.Wait()
 }
 
@@ -269,6 +311,8 @@ func (h *homestead) stopped(err error) error {
 	var name stack.ErrServerName
 	var listen stack.ErrListen
 	switch {
+	case fetchProblem(err) != nil:
+		return fetchProblem(err)
 	case errors.Is(err, context.Canceled):
 		return err
 	case errors.As(err, &port):

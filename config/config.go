@@ -96,6 +96,7 @@ type OpenClaw struct {
 	Gateway          string `yaml:"gateway"`
 	GatewayTokenFile string `yaml:"gateway_token_file"`
 	AnswerWithin     Answer `yaml:"answer_within"`
+	Run              bool   `yaml:"run"`
 }
 
 // Tailscale is the tailnet that this machine may be in.
@@ -191,6 +192,39 @@ func Write(path string, c Config) error {
 		return fmt.Errorf("write configuration: %w", err)
 	}
 	return file.Close()
+}
+
+// Change writes the file at path anew with other values; what a person has
+// written beside them stays: comments, and keys in their order. The paths in it
+// are as they stand in the file.
+func Change(path string, change func(*Config)) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("read configuration: %w", err)
+	}
+	c := Default()
+	if err := yaml.Unmarshal(text, &c); err != nil {
+		return fmt.Errorf("read configuration: %w", err)
+	}
+	change(&c)
+	if text, err = c.into(text); err != nil {
+		return err
+	}
+	return replace(path, text)
+}
+
+// replace writes a file of mode 0600 so that a crash leaves the old or the new one.
+func replace(path string, text []byte) error {
+	file, err := os.CreateTemp(filepath.Dir(path), ".fraktalia-*.yaml")
+	if err != nil {
+		return fmt.Errorf("write configuration: %w", err)
+	}
+	defer os.Remove(file.Name())
+	_, err = file.Write(text)
+	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return fmt.Errorf("write configuration: %w", err)
+	}
+	return os.Rename(file.Name(), path)
 }
 
 // resolve makes every path absolute.

@@ -13,7 +13,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/githabideri/fraktalia/openclaw/json5"
-	"github.com/githabideri/fraktalia/openclaw/npmtest"
+	"github.com/githabideri/fraktalia/openclaw/programs"
 )
 
 func quiet() *logrus.Entry {
@@ -25,16 +25,15 @@ func quiet() *logrus.Entry {
 // realProgram brings the real OpenClaw and puts its Node first on the PATH.
 func realProgram(t testing.TB) string {
 	t.Helper()
-	dir, err := npmtest.Install(npmtest.Node, npmtest.OpenClaw)
+	installed, err := programs.Install(t.Context(), programs.DefaultCache(), func(programs.Step) {})
 	if err != nil {
 		t.Fatal(err)
 	}
-	bin := filepath.Join(dir, "node_modules", ".bin")
-	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	t.Setenv("PATH", installed.Path())
 	state := t.TempDir()
 	t.Setenv("OPENCLAW_STATE_DIR", state)
 	t.Setenv("OPENCLAW_CONFIG_PATH", filepath.Join(state, "openclaw.json"))
-	return filepath.Join(bin, "openclaw")
+	return filepath.Join(installed.Bin(), "openclaw")
 }
 
 // realChecker knows the real schema.

@@ -12,8 +12,9 @@ import (
 	"time"
 )
 
-// child is a running Synapse.
+// child is a running program.
 type child struct {
+	name    string
 	cmd     *exec.Cmd
 	started time.Time
 	console *os.File
@@ -26,14 +27,14 @@ type child struct {
 // would fill or break when nobody reads it. It runs in a process group of its
 // own, so that Ctrl-C at the terminal reaches us alone and we stop things in
 // order, and the kernel ends it when we are gone, even by kill -9.
-func launchChild(cmd *exec.Cmd, console *os.File) (*child, error) {
+func launchChild(name string, cmd *exec.Cmd, console *os.File) (*child, error) {
 	from, err := console.Seek(0, io.SeekEnd)
 	if err != nil {
 		return nil, fmt.Errorf("console file: %w", err)
 	}
 	cmd.Stdout, cmd.Stderr = console, console
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	c := &child{cmd: cmd, console: console, from: from, done: make(chan struct{})}
+	c := &child{name: name, cmd: cmd, console: console, from: from, done: make(chan struct{})}
 	started := make(chan error, 1)
 	go c.run(started)
 	return c, <-started
@@ -56,10 +57,11 @@ func (c *child) run(started chan<- error) {
 	_ = c.cmd.Wait() // what it says is in ProcessState
 	state := c.cmd.ProcessState
 	c.exit = ErrExited{
-		Code: state.ExitCode(),
-		Ran:  time.Since(c.started).Round(time.Millisecond),
-		Tail: c.tail(),
-		Log:  c.console.Name(),
+		Program: c.name,
+		Code:    state.ExitCode(),
+		Ran:     time.Since(c.started).Round(time.Millisecond),
+		Tail:    c.tail(),
+		Log:     c.console.Name(),
 	}
 	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		c.exit.Signal = status.Signal()
@@ -113,15 +115,15 @@ func openConsole(path string) (*os.File, error) {
 	return file, nil
 }
 
-// childEnvironment is what Synapse gets of ours: nothing that changes how
-// Python runs, and no NOTIFY_SOCKET, by which it would tell systemd that all
-// of us are ready or stopping.
-func childEnvironment() []string {
-	kept := []string{"LANG=C.UTF-8", "PYTHONUNBUFFERED=1"}
+// childEnvironment is what a child gets of ours: nothing that changes how
+// Python or Node run, and no NOTIFY_SOCKET, by which it would tell systemd that
+// all of us are ready or stopping.
+func childEnvironment(more ...string) []string {
+	kept := []string{"LANG=C.UTF-8"}
 	for _, name := range []string{"PATH", "HOME", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR"} {
 		if value := os.Getenv(name); value != "" && !strings.Contains(value, "\x00") {
 			kept = append(kept, name+"="+value)
 		}
 	}
-	return kept
+	return append(kept, more...)
 }

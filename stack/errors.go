@@ -96,28 +96,32 @@ func (e ErrInstall) Error() string {
 // Unwrap gives the cause.
 func (e ErrInstall) Unwrap() error { return e.Err }
 
-// ErrExited says that Synapse ended by itself.
+// ErrExited says that a program ended by itself.
 type ErrExited struct {
-	Code   int            // exit status; -1 when a signal ended it
-	Signal syscall.Signal // the signal; 0 when there was none
-	Ran    time.Duration  // how long it had been running
-	Tail   []string       // the last lines on its console
-	Log    string         // the file with all of it
+	Program string
+	Code    int            // exit status; -1 when a signal ended it
+	Signal  syscall.Signal // the signal; 0 when there was none
+	Ran     time.Duration  // how long it had been running
+	Tail    []string       // the last lines on its console
+	Log     string         // the file with all of it
 }
 
 func (e ErrExited) Error() string {
 	if e.Signal != 0 {
-		return fmt.Sprintf("synapse was ended by signal %d (%s)", e.Signal, e.Signal)
+		return fmt.Sprintf("%s was ended by signal %d (%s)", e.Program, e.Signal, e.Signal)
 	}
-	return fmt.Sprintf("synapse ended with status %d: %s", e.Code, strings.Join(e.Tail, " | "))
+	return fmt.Sprintf("%s ended with status %d: %s", e.Program, e.Code, strings.Join(e.Tail, " | "))
 }
 
-// ErrNotReady says that Synapse runs but did not answer in time.
+// ErrNotReady says that a program runs but did not answer in time.
 type ErrNotReady struct {
-	After time.Duration
-	Log   string // the file to look into
+	Program string
+	After   time.Duration
+	Log     string // the file to look into
 }
 
-func (e ErrNotReady) Error() string { return fmt.Sprintf("synapse did not answer within %s", e.After) }
+func (e ErrNotReady) Error() string {
+	return fmt.Sprintf("%s did not answer within %s", e.Program, e.After)
+}
 
 func isInUse(err error) bool { return errors.Is(err, syscall.EADDRINUSE) }

@@ -19,47 +19,48 @@ import (
 // It is known by its command line, which names our configuration file; a file
 // with a process number would say less, as numbers are used again.
 func (s *Stack) stopOrphans(ctx context.Context) error {
-	for _, pid := range synapses("/proc", s.layout.config()) {
+	ours := func(pid int) bool { return isSynapse("/proc", pid, s.layout.config()) }
+	for _, pid := range processes("/proc", ours) {
 		s.options.Log.WithField("pid", pid).Warn("stopping a synapse that an earlier run left behind")
-		if err := s.stopOrphan(ctx, pid); err != nil {
+		if err := stopOrphan(ctx, "Synapse", pid, ours); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *Stack) stopOrphan(ctx context.Context, pid int) error {
+// stopOrphan ends a process that is still one of ours.
+func stopOrphan(ctx context.Context, name string, pid int, ours func(int) bool) error {
 	process, err := os.FindProcess(pid) // holds a pidfd: the number cannot change its meaning from here on
-	if err != nil || !isSynapse("/proc", pid, s.layout.config()) {
+	if err != nil || !ours(pid) {
 		return nil // it has ended by itself
 	}
 	defer process.Release()
-	gone := func() bool { return !isSynapse("/proc", pid, s.layout.config()) }
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
 		if err := process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
-			return fmt.Errorf("stop the Synapse of an earlier run (pid %d): %w", pid, err)
+			return fmt.Errorf("stop %s of an earlier run (pid %d): %w", name, pid, err)
 		}
-		for deadline := time.Now().Add(stopPatience); !gone() && time.Now().Before(deadline); {
+		for deadline := time.Now().Add(stopPatience); ours(pid) && time.Now().Before(deadline); {
 			if !sleep(ctx, 20*time.Millisecond) {
-				return fmt.Errorf("stop the Synapse of an earlier run (pid %d): %w", pid, ctx.Err())
+				return fmt.Errorf("stop %s of an earlier run (pid %d): %w", name, pid, ctx.Err())
 			}
 		}
-		if gone() {
+		if !ours(pid) {
 			return nil
 		}
 	}
-	return fmt.Errorf("the Synapse of an earlier run (pid %d) cannot be stopped", pid)
+	return fmt.Errorf("%s of an earlier run (pid %d) cannot be stopped", name, pid)
 }
 
-// synapses lists the processes that run Synapse with this configuration file.
-func synapses(proc, config string) []int {
+// processes lists those that are ours.
+func processes(proc string, ours func(pid int) bool) []int {
 	entries, err := os.ReadDir(proc)
 	if err != nil {
 		return nil
 	}
 	var found []int
 	for _, entry := range entries {
-		if pid, err := strconv.Atoi(entry.Name()); err == nil && isSynapse(proc, pid, config) {
+		if pid, err := strconv.Atoi(entry.Name()); err == nil && ours(pid) {
 			found = append(found, pid)
 		}
 	}

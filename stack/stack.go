@@ -1,7 +1,8 @@
 // Package stack brings up the homeserver that a fresh machine does not have: a
 // pinned Synapse from the Python package index in a virtual environment under
 // the data folder, configured for a family (SQLite, registration closed,
-// federation off), run and supervised as a child process.
+// federation off), run and supervised as a child process; and, where it is asked
+// for, OpenClaw's gateway beside it, which somebody else has installed.
 //
 // It owns the folders synapse/, secrets/ and logs/synapse* under the data
 // folder, and the lock on it. It makes no accounts and no rooms, knows no
@@ -15,13 +16,12 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"time"
 
 	"github.com/sirupsen/logrus"
-
-	"github.com/githabideri/fraktalia/procnet"
 )
 
 // SynapseVersion is the release of matrix-synapse that is installed.
@@ -46,7 +46,7 @@ type Stack struct {
 	options    Options
 	layout     layout
 	lock       *os.File
-	child      *child
+	synapse    *service
 	serverName string
 	host       string
 	port       int
@@ -125,11 +125,16 @@ func (s *Stack) Start(ctx context.Context) error {
 	if err := s.stopOrphans(ctx); err != nil {
 		return err
 	}
-	if err := s.checkPort(); err != nil {
+	if err := CheckPort(s.host, s.port); err != nil {
 		return err
 	}
 	s.options.Progress(Event{Step: StepStart, Percent: Unknown})
-	if err := s.launch(ctx); err != nil {
+	s.synapse = &service{
+		name: "Synapse", log: s.options.Log, console: s.layout.console(), tells: s.layout.log(),
+		address: s.Address() + "/_matrix/client/versions", command: s.synapseCommand,
+		onCrash: s.options.OnCrash, onRecovered: s.options.OnRecovered,
+	}
+	if err := s.synapse.launch(ctx); err != nil {
 		return err
 	}
 	s.options.Progress(Event{Step: StepStart, Percent: 100})
@@ -139,9 +144,32 @@ func (s *Stack) Start(ctx context.Context) error {
 // Close stops Synapse where it runs and lets go of the data folder. It takes
 // 6 s at most; calling it again does nothing.
 func (s *Stack) Close() error {
-	err := s.halt()
+	if s.synapse != nil {
+		s.synapse.halt()
+	}
 	s.unlock()
-	return err
+	return nil
+}
+
+// Run supervises the Synapse that Start has started: when it ends by itself it
+// is started anew, after a pause that grows from 1 s to a minute. Run returns
+// when ctx is done and Synapse has ended, within 6 s; its error then is nil.
+func (s *Stack) Run(ctx context.Context) error {
+	s.synapse.run(ctx)
+	return s.Close()
+}
+
+const synapseModule = "synapse.app.homeserver"
+
+func (s *Stack) synapseCommand() *exec.Cmd {
+	args := []string{"-I", "-m", synapseModule, "-c", s.layout.config()}
+	if _, err := os.Stat(s.layout.localConfig()); err == nil {
+		args = append(args, "-c", s.layout.localConfig())
+	}
+	cmd := exec.Command(filepath.Join(s.layout.venv(), "bin", "python"), args...)
+	cmd.Dir = filepath.Dir(s.layout.config())
+	cmd.Env = childEnvironment("PYTHONUNBUFFERED=1")
+	return cmd
 }
 
 func (s *Stack) unlock() {
@@ -149,20 +177,6 @@ func (s *Stack) unlock() {
 		_ = s.lock.Close() // closing lets go of the lock
 		s.lock = nil
 	}
-}
-
-// checkPort fails early, with the name of the program that holds the port:
-// Synapse itself would only say that the address is in use.
-func (s *Stack) checkPort() error {
-	listener, err := net.Listen("tcp", net.JoinHostPort(s.host, strconv.Itoa(s.port)))
-	if err == nil {
-		return listener.Close()
-	}
-	if isInUse(err) {
-		holder, _ := procnet.Holder(s.port)
-		return ErrPortInUse{Port: s.port, Holder: holder}
-	}
-	return ErrListen{Listen: s.options.Listen, Err: err}
 }
 
 // resolveListen takes HOST:PORT apart. Synapse binds to IP addresses only, so

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"time"
+
+	"github.com/sirupsen/logrus"
 )
 
 const (
@@ -20,15 +20,30 @@ const (
 	readyPoll     = 50 * time.Millisecond
 )
 
-// Run supervises the Synapse that Start has started: when it ends by itself it
-// is started anew, after a pause that grows from 1 s to a minute. Run returns
-// when ctx is done and Synapse has ended, within 6 s; its error then is nil.
-func (s *Stack) Run(ctx context.Context) error {
+// service is a program that is kept running as our child.
+type service struct {
+	name    string // in the log and in errors, e.g. "Synapse"
+	log     *logrus.Entry
+	console string // the file that its console goes to
+	tells   string // the file to look into, where that is another one
+	address string // a request to it is answered with 200 once the service is ready
+	command func() *exec.Cmd
+
+	onCrash     func(Crash)
+	onRecovered func(Recovered)
+
+	child *child
+}
+
+// run supervises the child that launch has started: when it ends by itself it
+// is started anew, after a pause that grows from 1 s to a minute. run returns
+// when ctx is done; halt then ends the child.
+func (s *service) run(ctx context.Context) {
 	crashes := 0
 	for {
 		select {
 		case <-ctx.Done():
-			return s.Close()
+			return
 		case <-s.child.done:
 		}
 		if s.child.exit.Ran > steadyAfter {
@@ -38,64 +53,56 @@ func (s *Stack) Run(ctx context.Context) error {
 	}
 }
 
-// restart starts Synapse until it answers or ctx is done, and returns the
+// restart starts the program until it answers or ctx is done, and returns the
 // number of crashes in a row. It tells of each crash and of the recovery.
-func (s *Stack) restart(ctx context.Context, exit ErrExited, crashes int) int {
+func (s *service) restart(ctx context.Context, exit ErrExited, crashes int) int {
 	since, before := time.Now(), crashes
 	for {
 		crash := Crash{Exit: exit, Attempt: crashes + 1, Restart: min(longestPause, firstPause<<min(crashes, 10))}
 		crashes++
-		s.options.Log.WithError(exit).WithField("pause", crash.Restart).Warn("synapse ended by itself")
-		s.options.OnCrash(crash)
+		s.log.WithError(exit).WithField("pause", crash.Restart).Warnf("%s ended by itself", s.name)
+		s.onCrash(crash)
 		if !sleep(ctx, crash.Restart) {
 			return crashes
 		}
 		err := s.launch(ctx)
 		if err == nil {
-			s.options.OnRecovered(Recovered{Attempts: crashes - before, Down: time.Since(since)})
+			s.onRecovered(Recovered{Attempts: crashes - before, Down: time.Since(since)})
 			return crashes
 		}
 		if ctx.Err() != nil {
 			return crashes
 		}
-		s.options.Log.WithError(err).Warn("restart of synapse failed")
+		s.log.WithError(err).Warnf("restart of %s failed", s.name)
 		if !errors.As(err, &exit) {
-			exit = ErrExited{Code: -1, Tail: []string{err.Error()}, Log: s.layout.console()}
+			exit = ErrExited{Program: s.name, Code: -1, Tail: []string{err.Error()}, Log: s.console}
 		}
 	}
 }
 
-// launch starts Synapse and waits for its first answer.
-func (s *Stack) launch(ctx context.Context) error {
-	console, err := openConsole(s.layout.console())
+// launch starts the program and waits for its first answer.
+func (s *service) launch(ctx context.Context) error {
+	console, err := openConsole(s.console)
 	if err != nil {
 		return err
 	}
-	args := []string{"-I", "-m", synapseModule, "-c", s.layout.config()}
-	if _, err := os.Stat(s.layout.localConfig()); err == nil {
-		args = append(args, "-c", s.layout.localConfig())
-	}
-	cmd := exec.Command(filepath.Join(s.layout.venv(), "bin", "python"), args...)
-	cmd.Dir = filepath.Dir(s.layout.config())
-	cmd.Env = childEnvironment()
-	started, err := launchChild(cmd, console)
+	cmd := s.command()
+	started, err := launchChild(s.name, cmd, console)
 	if err != nil {
-		return fmt.Errorf("start Synapse: %w", err)
+		return fmt.Errorf("start %s: %w", s.name, err)
 	}
 	s.child = started
-	s.options.Log.WithField("pid", cmd.Process.Pid).Info("synapse started")
+	s.log.WithField("pid", cmd.Process.Pid).Infof("%s started", s.name)
 	return s.awaitReady(ctx)
 }
 
-const synapseModule = "synapse.app.homeserver"
-
-// awaitReady waits for the first answer. A Synapse that does not come up is
+// awaitReady waits for the first answer. A program that does not come up is
 // ended: nothing is left running after an error.
-func (s *Stack) awaitReady(ctx context.Context) error {
+func (s *service) awaitReady(ctx context.Context) error {
 	begun := time.Now()
 	client := &http.Client{Timeout: 5 * time.Second}
 	for {
-		if answers(ctx, client, s.Address()) {
+		if answers(ctx, client, s.address) {
 			return nil
 		}
 		select {
@@ -103,18 +110,18 @@ func (s *Stack) awaitReady(ctx context.Context) error {
 			return s.child.exit
 		case <-ctx.Done():
 			s.child.stop(stopPatience)
-			return fmt.Errorf("wait for Synapse: %w", ctx.Err())
+			return fmt.Errorf("wait for %s: %w", s.name, ctx.Err())
 		case <-time.After(readyPoll):
 		}
 		if after := time.Since(begun); after > readyPatience {
 			s.child.stop(stopPatience)
-			return ErrNotReady{After: after, Log: s.layout.log()}
+			return ErrNotReady{Program: s.name, After: after, Log: s.tells}
 		}
 	}
 }
 
 func answers(ctx context.Context, client *http.Client, address string) bool {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address+"/_matrix/client/versions", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return false
 	}
@@ -127,14 +134,13 @@ func answers(ctx context.Context, client *http.Client, address string) bool {
 }
 
 // halt stops the child where one runs.
-func (s *Stack) halt() error {
+func (s *service) halt() {
 	if s.child == nil {
-		return nil
+		return
 	}
 	s.child.stop(stopPatience)
-	s.options.Log.WithField("ran", s.child.exit.Ran).Info("synapse stopped")
+	s.log.WithField("ran", s.child.exit.Ran).Infof("%s stopped", s.name)
 	s.child = nil
-	return nil
 }
 
 // sleep waits and says whether it was left in peace.

@@ -2,6 +2,7 @@ package json5
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,12 +11,12 @@ import (
 	"time"
 
 	"github.com/githabideri/fraktalia/openclaw/json5"
-	"github.com/githabideri/fraktalia/openclaw/npmtest"
+	"github.com/githabideri/fraktalia/openclaw/programs"
 )
 
 // wholeProcess measures one command from its start to its end, on a file of 10 kB: ours, OpenClaw's own, and jq's.
 func (b *bench) wholeProcess() error {
-	dir, err := npmtest.Install(npmtest.Node, npmtest.OpenClaw)
+	installed, err := programs.Install(context.Background(), programs.DefaultCache(), func(programs.Step) {})
 	if err != nil {
 		return err
 	}
@@ -25,11 +26,11 @@ func (b *bench) wholeProcess() error {
 	}
 	defer os.RemoveAll(home) //nolint:errcheck // a folder in the one for temporary ones
 	p := &process{home: home, file: filepath.Join(home, "openclaw.json"), content: text(10_000)}
-	p.env = append(npmtest.Env(dir), "OPENCLAW_STATE_DIR="+home, "OPENCLAW_CONFIG_PATH="+p.file, "HOME="+home)
+	p.env = append(os.Environ(), "PATH="+installed.Path(), "OPENCLAW_STATE_DIR="+home, "OPENCLAW_CONFIG_PATH="+p.file, "HOME="+home)
 	if cache, err := os.UserCacheDir(); err == nil {
 		p.env = append(p.env, "XDG_CACHE_HOME="+cache)
 	}
-	return p.measure(b, filepath.Join(dir, "node_modules", ".bin", "openclaw"))
+	return p.measure(b, filepath.Join(installed.Bin(), "openclaw"))
 }
 
 type process struct {

@@ -71,15 +71,15 @@ func New(ctx context.Context, binary, dir string) (*Deployment, error) {
 	return &Deployment{Binary: binary, dir: dir, port: port, Ready: Ready{DataDir: data}}, nil
 }
 
-// Up runs `fraktalia up` and returns when the bot is ready.
-func (d *Deployment) Up(ctx context.Context) error {
+// Up runs `fraktalia up`, with more flags, and returns when the bot is ready.
+func (d *Deployment) Up(ctx context.Context, flags ...string) error {
 	out, in, err := os.Pipe()
 	if err != nil {
 		return err
 	}
 	defer out.Close()
-	d.Process, err = start(d.Binary, d.Env, in, "up", "--data", d.DataDir, "--listen", loopback(d.port),
-		"--server-name", ServerName, "--owner", "mila", "--yes", "--json")
+	d.Process, err = start(d.Binary, d.Env, in, append([]string{"up", "--data", d.DataDir, "--listen", loopback(d.port),
+		"--server-name", ServerName, "--owner", "mila", "--yes", "--json"}, flags...)...)
 	in.Close()
 	if err != nil {
 		return err

@@ -1,9 +1,11 @@
 package harness
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -82,6 +84,27 @@ func (e *Engine) rewrite(r *httputil.ProxyRequest) {
 	if strings.HasSuffix(r.In.URL.Path, "/containers/json") || strings.HasSuffix(r.In.URL.Path, "/images/json") {
 		r.Out.URL.RawQuery = e.narrow(r.In.URL.Query())
 	}
+	if strings.HasSuffix(r.In.URL.Path, "/containers/create") {
+		e.labelled(r.Out)
+	}
+}
+
+// labelled gives a container that is made through this proxy, as OpenClaw's are,
+// the label of this run.
+func (e *Engine) labelled(r *http.Request) {
+	text, err := io.ReadAll(r.Body)
+	wish := map[string]any{}
+	if err == nil && json.Unmarshal(text, &wish) == nil {
+		labels, _ := wish["Labels"].(map[string]any)
+		if labels == nil {
+			labels = map[string]any{}
+		}
+		labels[runLabel], wish["Labels"] = e.run, labels
+		if with, err := json.Marshal(wish); err == nil {
+			text = with
+		}
+	}
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(text)), int64(len(text))
 }
 
 // narrow adds this run's label to the filters of a list.

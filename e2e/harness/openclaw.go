@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/githabideri/fraktalia/openclaw/npmtest"
+	"github.com/githabideri/fraktalia/openclaw/programs"
 )
 
 // OpenClaw is the real gateway, from npm.
@@ -45,18 +45,18 @@ func OpenClawConfig(port int) string {
 // StartOpenClaw runs the gateway on the configuration at path, and returns when
 // it is ready, which takes about half a minute.
 func StartOpenClaw(ctx context.Context, path string, port int) (*OpenClaw, error) {
-	dir, err := npmtest.Install(npmtest.Node, npmtest.OpenClaw)
+	installed, err := programs.Install(ctx, programs.DefaultCache(), func(programs.Step) {})
 	if err != nil {
 		return nil, err
 	}
-	o := &OpenClaw{Bin: filepath.Join(dir, "node_modules", ".bin"), Port: port, log: filepath.Join(filepath.Dir(path), "gateway.log")}
+	o := &OpenClaw{Bin: installed.Bin(), Port: port, log: filepath.Join(filepath.Dir(path), "gateway.log")}
 	log, err := os.Create(o.log)
 	if err != nil {
 		return nil, err
 	}
 	defer log.Close()
 	o.gateway = exec.Command(filepath.Join(o.Bin, "openclaw"), "gateway", "run")
-	o.gateway.Env = append(npmtest.Env(dir), "OPENCLAW_CONFIG_READONLY=1", "OPENCLAW_CONFIG_PATH="+path, "OPENCLAW_STATE_DIR="+filepath.Dir(path))
+	o.gateway.Env = append(os.Environ(), "PATH="+installed.Path(), "OPENCLAW_CONFIG_READONLY=1", "OPENCLAW_CONFIG_PATH="+path, "OPENCLAW_STATE_DIR="+filepath.Dir(path))
 	o.gateway.Stdout, o.gateway.Stderr = log, log
 	o.gateway.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // it starts others
 	if err := o.gateway.Start(); err != nil {

@@ -1,6 +1,6 @@
 // Package npmtest brings packages from npm for tests and benchmarks that hold this program against the real thing:
-// OpenClaw, its Node and its JSON5 parser. They go into the user's cache folder, once, and stay there; nothing is
-// installed for the system. It is imported by tests and benchmarks only.
+// OpenClaw's JSON5 parser. OpenClaw itself comes as the program brings it, by openclaw/programs. They go into the user's
+// cache folder, once, and stay there; nothing is installed for the system. It is imported by tests and benchmarks only.
 package npmtest
 
 import (
@@ -13,12 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The versions that the tests are written against.
-const (
-	JSON5    = "json5@2.2.3"
-	OpenClaw = "openclaw@2026.9.6"
-	Node     = "node@24" // OpenClaw needs Node 24.16 or later, which few systems have
-)
+// JSON5 is the version that the tests are written against.
+const JSON5 = "json5@2.2.3"
 
 // Install makes sure that the packages are there and gives the folder that holds their node_modules. Several test
 // programs may ask at once: one installs, the others wait. The error says what is missing and names npm's own words.

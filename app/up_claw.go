@@ -1,0 +1,102 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/githabideri/fraktalia/config"
+	"github.com/githabideri/fraktalia/openclaw/programs"
+	"github.com/githabideri/fraktalia/stack"
+)
+
+// wantClaw finds out whether OpenClaw is to run here, and asks what is not known
+// yet. Nothing is made before all answers are good.
+func (h *homestead) wantClaw(ctx context.Context, p *program, screen *screen) error {
+	known, err := config.Load(h.file)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return failed("%v", err)
+	}
+	if !h.options.withOpenClaw && !known.OpenClaw.Run {
+		return nil
+	}
+	wish, settled, err := knownWish(h.data)
+	if err != nil {
+		return err
+	}
+	claw := &localClaw{data: h.data, log: h.log.WithField("part", "openclaw"), screen: screen, news: h.news, wish: wish}
+	if !settled {
+		if claw.wish, claw.key, err = h.options.agent.settle(ctx, p); err != nil {
+			return err
+		}
+		if err := stack.CheckPort("127.0.0.1", claw.wish.Port); err != nil {
+			return h.portTaken(err)
+		}
+	}
+	h.claw, h.inRooms = claw, make(chan struct{})
+	return nil
+}
+
+func (h *homestead) portTaken(err error) error {
+	var port stack.ErrPortInUse
+	if !errors.As(err, &port) {
+		return err
+	}
+	return failed("Port %d, for OpenClaw's gateway, is taken by %s. Stop that program, or choose another port with --gateway-port. Nothing was changed.", port.Port, port.Holder)
+}
+
+// fetchClaw begins to bring OpenClaw's programs while the homeserver is brought.
+// The context ends when that fails; fetched waits for it.
+func (h *homestead) fetchClaw(ctx context.Context) (during context.Context, fetched func() error) {
+	if h.claw == nil {
+		return ctx, func() error { return nil }
+	}
+	during, cancel := context.WithCancelCause(ctx)
+	done := make(chan error, 1)
+	go func() {
+		err := h.claw.fetch(during)
+		if err != nil {
+			cancel(err)
+		}
+		done <- err
+	}()
+	return during, func() error { return <-done }
+}
+
+// present announces that all is there, or leaves that to the agent's coming.
+func (h *homestead) present(announce func()) {
+	if h.claw == nil {
+		announce()
+		return
+	}
+	close(h.inRooms)
+}
+
+func (h *homestead) runClaw(ctx context.Context, d *deployment, announce func()) error {
+	if h.claw == nil {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-h.inRooms:
+	}
+	return h.claw.run(ctx, d, announce)
+}
+
+// fetchProblem words why OpenClaw's programs could not be brought.
+func fetchProblem(err error) error {
+	var none programs.ErrNoNPM
+	var install programs.ErrInstall
+	switch {
+	case errors.As(err, &none):
+		return failed("OpenClaw comes from npm, which was not found. Install it (apt-get install npm), and say this again.")
+	case errors.As(err, &install):
+		end := ""
+		if len(install.Tail) > 0 {
+			end = install.Tail[len(install.Tail)-1]
+		}
+		return failed("OpenClaw could not be fetched from npm: %s. Look at the machine's network and say this again; what is there is used again.", end)
+	}
+	return nil
+}

@@ -1,0 +1,323 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/githabideri/fraktalia/config"
+	"github.com/githabideri/fraktalia/homeserver"
+	"github.com/githabideri/fraktalia/openclaw/programs"
+	"github.com/githabideri/fraktalia/reply"
+	"github.com/githabideri/fraktalia/secretfile"
+	"github.com/githabideri/fraktalia/stack"
+	"github.com/githabideri/fraktalia/store"
+)
+
+const (
+	// joinPatience is how long an agent has to come into the chat room: OpenClaw
+	// goes there some seconds after its gateway is ready.
+	joinPatience = 2 * time.Minute
+	// joinPoll is the time between two looks.
+	joinPoll = 200 * time.Millisecond
+)
+
+// localClaw is the OpenClaw that `up --with-openclaw` brings to this machine:
+// its programs in the user's cache folder, all else in the data folder.
+type localClaw struct {
+	data     string
+	wish     agentWish
+	key      string // of the model, until it is in its file
+	log      *logrus.Entry
+	screen   *screen
+	programs programs.Programs
+	gateway  *stack.Gateway
+	news     chan<- reply.Doc
+}
+
+// agentWish is what was asked for at the first start. It is kept, so that an
+// interrupted one goes on without asking again; the model's key is a file of its
+// own.
+type agentWish struct {
+	Agent    string `json:"agent"`
+	ModelURL string `json:"model_url"`
+	Model    string `json:"model"`
+	Port     int    `json:"gateway_port"`
+	Network  string `json:"network"` // of the agent's sandbox
+}
+
+func (c *localClaw) folder() string         { return filepath.Join(c.data, "openclaw") }
+func (c *localClaw) configFile() string     { return filepath.Join(c.folder(), "openclaw.json") }
+func (c *localClaw) secret(n string) string { return filepath.Join(c.data, "secrets", n) }
+func (c *localClaw) agentID(server string) string {
+	return "@" + c.wish.Agent + ":" + server
+}
+
+func wishFile(data string) string { return filepath.Join(data, "openclaw", "wish.json") }
+
+// knownWish is what was asked for before; false where nothing was.
+func knownWish(data string) (w agentWish, known bool, err error) {
+	text, err := os.ReadFile(wishFile(data))
+	if errors.Is(err, os.ErrNotExist) {
+		return w, false, nil
+	}
+	if err != nil {
+		return w, false, fmt.Errorf("read what was asked for: %w", err)
+	}
+	if err := json.Unmarshal(text, &w); err != nil {
+		return w, false, fmt.Errorf("read %s: %w", wishFile(data), err)
+	}
+	return w, true, nil
+}
+
+// fetch brings OpenClaw's programs.
+func (c *localClaw) fetch(ctx context.Context) (err error) {
+	folder := programs.DefaultCache()
+	if folder == "" {
+		folder = filepath.Join(c.folder(), "programs")
+	}
+	c.programs, err = programs.Install(ctx, folder, func(s programs.Step) { c.screen.part(clawSteps[s]) })
+	return err
+}
+
+// prepare makes the agent's account and writes down what is wanted.
+func (c *localClaw) prepare(ctx context.Context, file string, accounts *homeserver.Synapse) error {
+	if err := os.MkdirAll(c.folder(), 0o700); err != nil {
+		return fmt.Errorf("make OpenClaw's folder: %w", err)
+	}
+	password, err := writeOnce(c.secret("agent-"+c.wish.Agent), freshPassword)
+	if err != nil {
+		return fmt.Errorf("keep the agent's password: %w", err)
+	}
+	account := homeserver.Account{Localpart: c.wish.Agent, Password: homeserver.Secret(password), DisplayName: displayName(c.wish.Agent)}
+	var exists homeserver.ErrUserExists
+	if _, err := accounts.Register(ctx, account); err != nil && !errors.As(err, &exists) {
+		return fmt.Errorf("make the account %s: %w", c.wish.Agent, err)
+	}
+	if _, err := writeOnce(c.secret("openclaw-token"), freshPassword); err != nil {
+		return fmt.Errorf("keep the gateway's token: %w", err)
+	}
+	if c.key != "" {
+		if err := secretfile.Write(c.secret("model-key"), c.key); err != nil {
+			return fmt.Errorf("keep the model's key: %w", err)
+		}
+	}
+	text, err := json.MarshalIndent(c.wish, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := replaceFile(wishFile(c.data), append(text, '\n')); err != nil {
+		return fmt.Errorf("write down what was asked for: %w", err)
+	}
+	return config.Change(file, func(f *config.Config) {
+		f.OpenClaw.Run, f.OpenClaw.Config = true, filepath.Join("openclaw", "openclaw.json")
+		f.OpenClaw.Gateway, f.OpenClaw.GatewayTokenFile = "http://"+c.address(), filepath.Join("secrets", "openclaw-token")
+	})
+}
+
+func (c *localClaw) address() string {
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(c.wish.Port))
+}
+
+// run brings the agent into the chat room, and keeps its gateway running until
+// ctx ends. ready is called once the agent is there. What fails is told: the
+// homeserver and the bot go on without an agent.
+func (c *localClaw) run(ctx context.Context, d *deployment, ready func()) error {
+	defer c.close()
+	if err := c.start(ctx, d); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		c.log.WithError(err).Error("OpenClaw was not brought up")
+		sentence := c.worded(err)
+		c.screen.say("%s", sentence)
+		c.tell(reply.Say("❌ ", sentence))
+		ready()
+		return nil
+	}
+	ready()
+	return c.gateway.Run(ctx)
+}
+
+func (c *localClaw) tell(doc reply.Doc) {
+	select {
+	case c.news <- doc:
+	default:
+	}
+}
+
+func (c *localClaw) close() {
+	if c.gateway != nil {
+		_ = c.gateway.Close()
+	}
+}
+
+func (c *localClaw) start(ctx context.Context, d *deployment) error {
+	if err := c.settle(ctx, d); err != nil {
+		return err
+	}
+	built := make(chan error, 1)
+	go func() { built <- c.buildImage(ctx, d) }()
+	begun := c.startGateway(ctx, d)
+	err := <-built
+	return errors.Join(begun, err)
+}
+
+// settle is all that is made once: role, invitation, configuration.
+func (c *localClaw) settle(ctx context.Context, d *deployment) error {
+	agent := c.agentID(d.config.Homeserver.ServerName)
+	if _, had, err := d.store.RoleOf(ctx, agent); err != nil {
+		return err
+	} else if !had {
+		if err := d.store.SaveRole(ctx, store.Role{UserID: agent, Role: "agent", Agent: c.wish.Agent, GivenBy: d.config.Owners[0], GivenAt: time.Now()}); err != nil {
+			return err
+		}
+	}
+	if !d.bot.HasJoined(ctx, d.bot.ChatRoomID(), agent) {
+		if err := d.bot.Invite(ctx, d.bot.ChatRoomID(), agent); err != nil {
+			return fmt.Errorf("invite the agent: %w", err)
+		}
+	}
+	if _, err := os.Stat(c.configFile()); err == nil {
+		return nil
+	}
+	workspace := filepath.Join(c.folder(), "workspace-"+c.wish.Agent)
+	if err := os.MkdirAll(workspace, 0o700); err != nil {
+		return fmt.Errorf("make the agent's workspace: %w", err)
+	}
+	text, err := c.firstConfig(d, workspace)
+	if err != nil {
+		return err
+	}
+	if err := replaceFile(c.configFile(), []byte(text)); err != nil {
+		return fmt.Errorf("write OpenClaw's configuration: %w", err)
+	}
+	return nil
+}
+
+func (c *localClaw) startGateway(ctx context.Context, d *deployment) error {
+	if err := c.programs.Plant(c.folder()); err != nil {
+		return err
+	}
+	preloads := c.programs.Probe(ctx, c.folder(), d.engine.SameFiles)
+	options, err := programs.NodeOptions(filepath.Join(c.folder(), "preload"), preloads)
+	if err != nil {
+		return err
+	}
+	if err := keepPreloads(c.data, preloads); err != nil {
+		return err
+	}
+	var environment []string
+	if options != "" {
+		environment = []string{"NODE_OPTIONS=" + options}
+	}
+	c.screen.part("Starting OpenClaw's gateway")
+	c.gateway = stack.NewGateway(stack.GatewayOptions{
+		Node: c.programs.Node(), Script: c.programs.OpenClaw(), Path: c.programs.Path(), State: c.folder(), Environment: environment, Port: c.wish.Port,
+		Console: filepath.Join(c.data, "logs", "openclaw-console.log"), Log: c.log, OnCrash: c.crashed, OnRecovered: c.recovered,
+	})
+	if err := c.gateway.Start(ctx); err != nil {
+		return err
+	}
+	return c.awaitAgent(ctx, d)
+}
+
+// awaitAgent waits until the agent is in the chat room.
+func (c *localClaw) awaitAgent(ctx context.Context, d *deployment) error {
+	c.screen.part("Waiting for the agent to come into the chat room")
+	agent, deadline := c.agentID(d.config.Homeserver.ServerName), time.Now().Add(joinPatience)
+	for !d.bot.HasJoined(ctx, d.bot.ChatRoomID(), agent) {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(joinPoll):
+		}
+		if time.Now().After(deadline) {
+			return errAgentAway
+		}
+	}
+	return nil
+}
+
+var errAgentAway = errors.New("the agent does not come into the chat room")
+
+func (c *localClaw) crashed(crash stack.Crash) {
+	if crash.Attempt == 3 {
+		c.tell(reply.Sayf("❌ OpenClaw's gateway has ended by itself %d times in a row; I start it again in %s. %s tells why.", crash.Attempt, crash.Restart, crash.Exit.Log))
+	}
+}
+
+func (c *localClaw) recovered(r stack.Recovered) {
+	c.tell(reply.Sayf("⚠️ OpenClaw's gateway ended by itself; I started it again, and it is ready after %s.", r.Down.Round(100*time.Millisecond)))
+}
+
+// worded is an error in a sentence for people.
+func (c *localClaw) worded(err error) string {
+	var port stack.ErrPortInUse
+	var exited stack.ErrExited
+	var slow stack.ErrNotReady
+	switch {
+	case errors.As(err, &port):
+		return fmt.Sprintf("OpenClaw's gateway was not started: port %d is taken by %s. Stop that program and start me again.", port.Port, port.Holder)
+	case errors.As(err, &exited):
+		return fmt.Sprintf("OpenClaw's gateway ended at once (status %d). %s tells why.", exited.Code, exited.Log)
+	case errors.As(err, &slow):
+		return fmt.Sprintf("OpenClaw's gateway did not get ready within %s. %s may tell why.", slow.After.Round(time.Second), slow.Log)
+	case errors.Is(err, errAgentAway):
+		return fmt.Sprintf("The agent does not come into the chat room. %s may tell why.", filepath.Join(c.data, "logs", "openclaw-console.log"))
+	}
+	return fmt.Sprintf("OpenClaw was not brought up; the log in %s tells why.", filepath.Join(c.data, "logs"))
+}
+
+// preloadFile is where it is kept which preloads are in force, and why.
+func preloadFile(data string) string { return filepath.Join(data, "openclaw", "preload.json") }
+
+func keepPreloads(data string, list []programs.Preload) error {
+	text, err := json.MarshalIndent(list, "", "  ")
+	if err != nil {
+		return err
+	}
+	return replaceFile(preloadFile(data), append(text, '\n'))
+}
+
+// Preloads are those that the gateway of a data folder was started with; none
+// where this program starts none.
+func Preloads(data string) (list []programs.Preload, err error) {
+	text, err := os.ReadFile(preloadFile(data))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read what the gateway was started with: %w", err)
+	}
+	return list, json.Unmarshal(text, &list)
+}
+
+func freshPassword() string { return homeserver.NewPassword().Reveal() }
+
+// useOpenClaw puts the programs that were brought first on the PATH, where the
+// gateway is ours: what asks OpenClaw finds the same one.
+func useOpenClaw(c config.Config) error {
+	installed := programs.At(programs.DefaultCache())
+	if !c.OpenClaw.Run || !installed.Installed() {
+		return nil
+	}
+	return os.Setenv("PATH", installed.Path())
+}
+
+// modelKey is the key of the agent's model; "" where there is none.
+func (c *localClaw) modelKey() (string, error) {
+	key, err := secretfile.Read(c.secret("model-key"))
+	if errors.Is(err, os.ErrNotExist) {
+		return "", nil
+	}
+	return key, err
+}

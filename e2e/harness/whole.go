@@ -1,0 +1,88 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/githabideri/fraktalia/openclaw/programs"
+)
+
+// Whole is a deployment with the real OpenClaw, brought by the program itself,
+// and a model of a few words behind it.
+type Whole struct {
+	*Deployment
+	Model *Model
+	flags []string
+}
+
+// NewWhole prepares one in dir with an agent of this name. The program has made
+// its own part once, so that image and tailnet are the test's; OpenClaw is not
+// there yet.
+func NewWhole(ctx context.Context, binary, dir, agent, image string, env ...string) (*Whole, error) {
+	// Its packages, 250 MB of them, are the user's, as for the other tests.
+	if _, err := programs.Install(ctx, programs.DefaultCache(), func(programs.Step) {}); err != nil {
+		return nil, err
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return nil, err
+	}
+	d, err := New(ctx, binary, dir)
+	if err != nil {
+		return nil, err
+	}
+	d.Env = append(env, "HOME="+dir, "XDG_CACHE_HOME="+cache)
+	if err := d.Up(ctx); err != nil {
+		return nil, err
+	}
+	if err := d.Process.Stop(ctx); err != nil {
+		return nil, err
+	}
+	for old, new := range map[string]string{`socket: ""`: `socket: "no-tailscaled"`, "openclaw-sandbox:bookworm-slim": image, "proposals_an_hour: 6": "proposals_an_hour: 1000"} {
+		if err := d.SetConfig(old, new); err != nil {
+			return nil, err
+		}
+	}
+	return d.withModel(agent)
+}
+
+func (d *Deployment) withModel(agent string) (*Whole, error) {
+	m, err := StartModel("a-key-of-the-tests")
+	if err != nil {
+		return nil, err
+	}
+	key := filepath.Join(d.dir, "model-key")
+	if err := os.WriteFile(key, []byte(m.Key+"\n"), 0o600); err != nil {
+		return nil, err
+	}
+	port, err := FreePort()
+	if err != nil {
+		return nil, err
+	}
+	return &Whole{d, m, []string{"--with-openclaw", "--agent", agent, "--model-url", m.URL, "--model-key", key, "--gateway-port", strconv.Itoa(port)}}, nil
+}
+
+// UpWithOpenClaw runs `fraktalia up --with-openclaw` and returns when the agent
+// is in the chat room.
+func (w *Whole) UpWithOpenClaw(ctx context.Context, flags ...string) error {
+	return w.Up(ctx, append(w.flags, flags...)...)
+}
+
+// Down stops everything.
+func (w *Whole) Down(ctx context.Context) error {
+	w.Model.Stop()
+	return w.Deployment.Down(ctx)
+}
+
+// GatewayWords is the end of what OpenClaw's gateway has said, for the message
+// of a failed test.
+func (w *Whole) GatewayWords() string {
+	said, err := os.ReadFile(filepath.Join(w.DataDir, "logs", "openclaw-console.log"))
+	if err != nil {
+		return fmt.Sprint(err)
+	}
+	return string(said[max(0, len(said)-6000):])
+}
