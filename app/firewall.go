@@ -199,7 +199,13 @@ func (w *wall) apply(ctx context.Context, o applyOptions) error {
 	if o.rulesOnly {
 		return nil
 	}
-	return w.makeNetwork(ctx, around)
+	if err := w.makeNetwork(ctx, around); err != nil {
+		return err
+	}
+	// Docker puts rules of its own in front of ours when it makes a network, where
+	// both are iptables'.
+	_, err = w.rules.Apply(ctx, policy)
+	return err
 }
 
 var appliedText = map[firewall.Standing]string{
