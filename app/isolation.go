@@ -198,7 +198,8 @@ func (d *deployment) isolationHealth(ctx context.Context) command.Finding {
 		return notWell("sudo fraktalia firewall apply repairs the rules; !isolation tells which", "%s: %d were a surprise", tried, n)
 	}
 	if settings, err := openclaw.LoadConfig(d.config.OpenClaw.Config); err == nil {
-		if outside, err := command.Outside(settings, d.isolation.Network()); err == nil && len(outside) > 0 {
+		sandboxes, _ := d.agents.Sandboxes(ctx) // without them the configuration's word is all there is
+		if outside, err := command.Outside(settings, sandboxes, d.isolation.Network()); err == nil && len(outside) > 0 {
 			return unsure("!isolation on AGENT", "%s: as expected; not isolated: %s", tried, strings.Join(outside, ", "))
 		}
 	}

@@ -36,15 +36,19 @@ func (e *NoIsolation) Error() string { return "there is no network " + e.Network
 // isolationUsage is how !isolation is written.
 const isolationUsage = "isolation [on AGENT | off AGENT]"
 
+// isolationMemory is how many changes back it is looked for what an agent's
+// network was.
+const isolationMemory = 1000
+
 func (r *run) isolationFamily() []*cobra.Command {
 	return []*cobra.Command{{
 		Use:   isolationUsage,
 		Short: "tries from inside what sandboxes can reach; puts an agent behind the firewall, or takes it out",
 		Long: "Without words it connects, from a container on the sandboxes' network, to this machine, the LAN, the tailnet, other containers and the internet, and tells what was expected and what was seen. " +
-			"on gives an agent's sandbox that network and makes its container anew; off takes that back.",
+			"on gives an agent's sandbox that network and makes its container anew; off gives it back the network that it had before.",
 		Example:     "isolation on mox",
 		Args:        cobra.MaximumNArgs(2),
-		Annotations: map[string]string{laneKey: agentsLane, jsonKey: "yes"},
+		Annotations: map[string]string{laneKey: agentsLane, jsonKey: "yes", interruptedKey: "!isolation tells where each agent and its container is now; the same line again does the rest."},
 		RunE:        r.does(isolation),
 	}}
 }
@@ -71,7 +75,8 @@ func proveIsolation(ctx context.Context, r *run) (reply.Answer, error) {
 	}
 	doc := IsolationDoc(report)
 	if placed, err := r.placements(); err == nil {
-		doc = append(doc, placementDoc(placed, r.Isolation.Network(), prompt(r.request))...)
+		sandboxes, _ := r.Agents.Sandboxes(ctx) // the probes have found the engine well
+		doc = append(doc, placementDoc(placed, sandboxes, r.Isolation.Network(), prompt(r.request))...)
 	}
 	if n := len(report.Surprises()); n > 0 {
 		return reply.Answer{}, &Problem{Sentence: surpriseText(report, n), Detail: doc[1:]} // doc begins with the same
@@ -115,13 +120,18 @@ func isolate(ctx context.Context, r *run, id string) (reply.Answer, error) {
 	}
 	network := r.Isolation.Network()
 	if placed.Network == network {
-		return reply.Answer{Doc: append(reply.Sayf("%s is isolated already.", id), r.strays(ctx, placed)...)}, nil
+		return reply.Answer{Doc: append(reply.Sayf("%s is isolated already.", id), r.catchUp(ctx, placed)...)}, nil
 	}
-	return r.move(ctx, "isolation on "+id, placed, openclaw.SetInAgent(id, networkPath(), json5.StringValue(network)))
+	what := "isolation on " + id
+	if placed.own != "" {
+		what += " (was " + placed.own + ")"
+	}
+	return r.move(ctx, what, placed, openclaw.SetInAgent(id, networkPath(), json5.StringValue(network)))
 }
 
-// release takes the agent out again: what its entry says goes, and where it
-// would inherit the isolated network it gets Docker's default one.
+// release takes the agent out again: its entry says what it said before it was
+// isolated. Where it would inherit the isolated network, it gets Docker's
+// default one.
 func release(ctx context.Context, r *run, id string) (reply.Answer, error) {
 	placed, err := r.placement(id)
 	if err != nil {
@@ -129,13 +139,38 @@ func release(ctx context.Context, r *run, id string) (reply.Answer, error) {
 	}
 	network := r.Isolation.Network()
 	if placed.Network != network {
-		return reply.Answer{Doc: reply.Sayf("%s is not on the isolated network: %s.", id, placed.where())}, nil
+		doc := reply.Sayf("%s is not on the isolated network: %s.", id, placed.where())
+		return reply.Answer{Doc: append(doc, r.catchUp(ctx, placed)...)}, nil
+	}
+	was, err := r.networkBefore(ctx, id)
+	if err != nil {
+		return reply.Answer{}, err
+	}
+	if was == "" && (placed.own == "" || placed.inherited == network) {
+		was = "bridge"
 	}
 	edit := openclaw.UnsetInAgent(id, networkPath())
-	if placed.own == "" || placed.inherited == network {
-		edit = openclaw.SetInAgent(id, networkPath(), json5.StringValue("bridge"))
+	if was != "" {
+		edit = openclaw.SetInAgent(id, networkPath(), json5.StringValue(was))
 	}
 	return r.move(ctx, "isolation off "+id, placed, edit)
+}
+
+// networkBefore is what an agent's entry named when it was isolated last; ""
+// where it named nothing, or where nobody remembers.
+func (r *run) networkBefore(ctx context.Context, id string) (string, error) {
+	edits, err := r.Records.ConfigEdits(ctx, isolationMemory)
+	if err != nil {
+		return "", err
+	}
+	for _, e := range edits {
+		rest, found := strings.CutPrefix(e.What, "isolation on "+id)
+		if !found || e.Undone || rest != "" && !strings.HasPrefix(rest, " (was ") {
+			continue
+		}
+		return strings.TrimSuffix(strings.TrimPrefix(rest, " (was "), ")"), nil
+	}
+	return "", nil
 }
 
 // move changes the entry and has the container made anew.
@@ -152,7 +187,7 @@ func (r *run) move(ctx context.Context, what string, placed placement, edit open
 // was taken back; what names the edit in the history. Other edits leave
 // containers alone, and so do their undos.
 func (r *run) movedBack(ctx context.Context, what string) reply.Doc {
-	found := regexp.MustCompile(`^(?:undo of \d+: )*isolation (?:on|off) (\S+)$`).FindStringSubmatch(what)
+	found := regexp.MustCompile(`^(?:undo of \d+: )*isolation (?:on|off) (\S+)(?: \(was .*\))?$`).FindStringSubmatch(what)
 	if found == nil {
 		return nil
 	}
@@ -178,15 +213,16 @@ func (r *run) remake(ctx context.Context, agent string) reply.Doc {
 	return reply.Sayf("Its container was taken away; OpenClaw makes a new one when it needs one: %s.", now.where())
 }
 
-// strays tells of a container that is still where its entry does not say.
-func (r *run) strays(ctx context.Context, placed placement) reply.Doc {
+// catchUp has a container made anew that is still where its entry does not say:
+// as after a kill between the file and the container.
+func (r *run) catchUp(ctx context.Context, placed placement) reply.Doc {
 	sandboxes, err := r.Agents.Sandboxes(ctx)
-	if err != nil {
+	if err != nil || placed.shared {
 		return nil
 	}
 	for _, s := range sandboxes {
-		if s.Agent == placed.Agent && s.Running && len(s.Networks) > 0 && strings.Join(s.Networks, "") != placed.Network {
-			return reply.Say("⚠️ Its container ", s.Name, " is still on ", strings.Join(s.Networks, ", "), ": ", reply.Mono("%srecreate-sandbox %s", prompt(r.request), placed.Agent), " makes it anew.")
+		if placed.has(s) && strings.Join(s.Networks, "") != placed.Network {
+			return append(reply.Sayf("Its container %s was still on %s.", s.Name, strings.Join(s.Networks, ", ")), r.remake(ctx, placed.Agent)...)
 		}
 	}
 	return nil

@@ -69,6 +69,23 @@ func TestIsolationOnAndOff(t *testing.T) {
 	}
 }
 
+// An agent that is let out gets back the network that it had, whatever was
+// changed meanwhile, and also when it was isolated more than once.
+func TestIsolationOffGivesBackWhatWas(t *testing.T) {
+	b, c, _ := newWall(t)
+	own := strings.Replace(clawText, "memory: '4g' }", "memory: '4g', network: 'mine' }", 1)
+	c.write(t, own)
+	for range 2 {
+		b.journaled(t, "isolation on mox")
+		b.journaled(t, "agent max set name Maxine")
+		if out := b.journaled(t, "isolation off mox"); !strings.Contains(out, "in a sandbox on the network mine.") || !strings.Contains(c.text(t), "mine") {
+			t.Errorf("%s\n%s", out, c.text(t))
+		}
+		b.journaled(t, "isolation on mox")
+		b.journaled(t, "undo")
+	}
+}
+
 // Where all agents are isolated, one that is let out needs a network of its own.
 func TestIsolationOffWhereItIsInherited(t *testing.T) {
 	b, c, _ := newWall(t)

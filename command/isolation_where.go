@@ -1,6 +1,7 @@
 package command
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/githabideri/fraktalia/openclaw"
@@ -34,6 +35,24 @@ func (p placement) where() string {
 // Outside says whether an agent reaches more than the internet.
 func (p placement) outside(network string) bool {
 	return !p.sandboxed() || p.Network != "none" && p.Network != network
+}
+
+// has says whether a container is the agent's, and runs.
+func (p placement) has(s AgentSandbox) bool {
+	return p.sandboxed() && s.Running && len(s.Networks) > 0 && (s.Agent == p.Agent || p.shared && s.Agent == "")
+}
+
+// elsewhere is a running container of the agent's that reaches more than the
+// internet, whatever its entry says now.
+func (p placement) elsewhere(sandboxes []AgentSandbox, network string) (AgentSandbox, bool) {
+	for _, s := range sandboxes {
+		for _, on := range s.Networks {
+			if p.has(s) && on != "none" && on != network {
+				return s, true
+			}
+		}
+	}
+	return AgentSandbox{}, false
 }
 
 // placements are those of all agents.
@@ -83,29 +102,38 @@ func newPlacement(config *openclaw.Config, agent openclaw.Agent) placement {
 	return p
 }
 
-// Outside lists the agents that reach more than the internet, each with where
+// Outside lists the agents that reach more than the internet, by what the
+// configuration says or by where their containers still are; each with where
 // it runs.
-func Outside(config *openclaw.Config, network string) (list []string, err error) {
+func Outside(config *openclaw.Config, sandboxes []AgentSandbox, network string) (list []string, err error) {
 	agents, err := config.Agents()
 	if err != nil {
 		return nil, err
 	}
 	for _, agent := range agents {
-		if p := newPlacement(config, agent); p.outside(network) {
+		p := newPlacement(config, agent)
+		if s, stray := p.elsewhere(sandboxes, network); p.outside(network) {
 			list = append(list, p.Agent+" ("+p.where()+")")
+		} else if stray {
+			list = append(list, fmt.Sprintf("%s (%s is still on %s)", p.Agent, s.Name, strings.Join(s.Networks, ", ")))
 		}
 	}
 	return list, nil
 }
 
 // placementDoc lists the agents that are left outside.
-func placementDoc(placed []placement, network, prompt string) reply.Doc {
+func placementDoc(placed []placement, sandboxes []AgentSandbox, network, prompt string) reply.Doc {
 	var outside reply.List
 	var inside []string
 	for _, p := range placed {
-		if p.outside(network) {
+		s, stray := p.elsewhere(sandboxes, network)
+		switch {
+		case p.outside(network):
 			outside.Items = append(outside.Items, reply.Line{reply.Bold("%s", p.Agent), ": ", p.where()})
-		} else {
+		case stray:
+			outside.Items = append(outside.Items, reply.Line{reply.Bold("%s", p.Agent), ": its container ", s.Name, " is still on ", strings.Join(s.Networks, ", "), "; ",
+				reply.Mono("%srecreate-sandbox %s", prompt, p.Agent), " makes it anew"})
+		default:
 			inside = append(inside, p.Agent)
 		}
 	}

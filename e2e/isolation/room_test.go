@@ -36,9 +36,10 @@ const clawHouse = `{
 type house struct {
 	*world
 	*harness.Deployment
-	admin *client.Room
-	claw  string // OpenClaw's configuration
-	image string // of a sandbox
+	admin  *client.Room
+	claw   string // OpenClaw's configuration
+	crashy string // the binary with crash points
+	image  string // of a sandbox
 }
 
 // newHouse brings a whole deployment up in the world.
@@ -54,6 +55,8 @@ func newHouse(t *testing.T) *house {
 	check(t, os.MkdirAll(filepath.Dir(h.claw), 0o700))
 	check(t, os.WriteFile(h.claw, []byte(clawHouse), 0o600))
 	ctx := within(t)
+	h.crashy, err = harness.Build(ctx, h.dir, "crashpoints")
+	check(t, err)
 	h.Deployment, err = harness.New(ctx, h.binary, dir)
 	check(t, err)
 	guard, err := harness.StartGuard(ctx, h.binary, filepath.Join(dir, "guard.sock"), strings.TrimPrefix(os.Getenv("DOCKER_HOST"), "unix://"))
@@ -210,10 +213,40 @@ func (h *house) onAndOff(t *testing.T) {
 	h.wantGone(second, clawHouse)
 	h.say("!isolation off mox", true, "mox is not on the isolated network: in a sandbox on the network bridge.")
 	h.say("!isolation on mox", true, "It has no container now")
-	stray := h.sandbox("") // as after a kill between the file and the container
-	h.say("!isolation on mox", true, "mox is isolated already.", "is still on bridge", "!recreate-sandbox mox")
-	h.say("!recreate-sandbox mox --now", true, "Removed: mox")
-	h.wantGone(stray, isolated)
+	h.say("!isolation off mox", true, "on the network bridge") // as it was before, and not none
+	h.wantGone("nobody", clawHouse)
+	h.killed(t, "!isolation on mox", "", isolated, "mox is isolated already.", "was still on bridge")
+	h.killed(t, "!isolation off mox", "fraktalia", clawHouse, "mox is not on the isolated network", "was still on fraktalia")
+	h.say("!isolation on mox", true, "on the network fraktalia")
+}
+
+// killed has the program killed between the file and the container. It is told
+// of, nobody is said to be where they are not, and the line again does the rest.
+func (h *house) killed(t *testing.T, line, network, text string, words ...string) {
+	stray := h.sandbox(network)
+	check(t, h.Process.Stop(within(t)))
+	whole := h.Binary
+	h.Binary, h.Env = h.crashy, append(h.Env, "FRAKTALIA_CRASH_AT=config.written")
+	check(t, h.Up(within(t)))
+	turn, err := h.admin.Say(within(t), line)
+	check(t, err)
+	check(t, h.Process.WaitKilled(within(t)))
+	h.Binary, h.Env = whole, h.Env[:len(h.Env)-1]
+	check(t, h.Up(within(t)))
+	out, err := turn.Final(within(t))
+	check(t, err)
+	if out.OK || !strings.Contains(out.Body, "!isolation tells where each agent and its container is now") {
+		t.Errorf("%s: ok=%v\n%s", line, out.OK, out.Body)
+	}
+	if there := sandboxtest.Docker(t, "ps", "-q", "--no-trunc", "--filter", "id="+stray); there == "" {
+		t.Error("it was not killed before the container was removed")
+	}
+	if network == "" {
+		h.say("!isolation", true, "is still on bridge; !recreate-sandbox mox makes it anew")
+		h.say("!status", true, "is still on bridge")
+	}
+	h.say(line, true, words...)
+	h.wantGone(stray, text)
 }
 
 func (h *house) worse(*testing.T) {
