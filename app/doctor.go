@@ -112,7 +112,7 @@ func (d *deployment) proveEngine(ctx context.Context) command.Finding {
 	case err != nil:
 		d.log.WithError(err).Warn("doctor: no container runs")
 		return notWell("journalctl -u docker says why; the log has what the engine said", "%s answers, but no container runs", found.Fact)
-	case !strings.Contains(said, d.version):
+	case !strings.HasPrefix(said, "fraktalia version"):
 		return notWell("the log has what it said", "%s runs a container, but it says nothing sensible", found.Fact)
 	}
 	found.Fact += fmt.Sprintf("; a container ran, in %.1f s", time.Since(begun).Seconds())

@@ -47,6 +47,8 @@ func unitNames(proxy bool) (enabled, all []string) {
 // installation is what the units have to know.
 type installation struct {
 	Program, Config, User, Data, OpenClaw, Command string
+	// Backups is the folder of backups where it is not in the data folder.
+	Backups string
 	// Proxy says that the bot talks to Docker through the socket proxy; else it
 	// is in Docker's group.
 	Proxy                                                bool
@@ -128,10 +130,13 @@ func newInstallation(file, name string, proxy bool) (i installation, err error) 
 	if _, err := os.Stat(filepath.Join(c.Data, "synapse")); err == nil {
 		i.Command = "up --yes --data " + c.Data
 	}
+	if !within(c.Backups.Folder, c.Data) {
+		i.Backups = c.Backups.Folder
+	}
 	if err := i.behindProxy(c, proxy); err != nil {
 		return i, err
 	}
-	for _, text := range []string{i.Config, i.Data, i.OpenClaw, i.Image, i.Base, i.Network} {
+	for _, text := range []string{i.Config, i.Data, i.OpenClaw, i.Backups, i.Image, i.Base, i.Network} {
 		if strings.ContainsAny(text, " \t\n%\"'\\") {
 			return i, failed("%q has characters that systemd reads as its own; move it elsewhere.", text)
 		}

@@ -51,7 +51,7 @@ func (r *run) proveForwards(ctx context.Context) Finding {
 // firstOf are the first faults of a list.
 func firstOf(list []string) string {
 	if len(list) > mostFaults {
-		return strings.Join(list[:mostFaults], " ") + " …"
+		return strings.Join(list[:mostFaults], "; ") + "; …"
 	}
-	return strings.Join(list, " ")
+	return strings.Join(list, "; ")
 }

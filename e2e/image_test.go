@@ -104,6 +104,15 @@ func (w *workshop) built(t *testing.T) {
 	if n := w.count(t, "SELECT count(*) FROM fraktalia_build_layer WHERE name='python' AND size>1000000"); n == 0 {
 		t.Error("the layers were not recorded")
 	}
+	for choice, want := range map[string]string{"": "tests passed; as it was chosen", "!packages add sl": "packages were chosen otherwise since"} {
+		if choice != "" {
+			w.say(t, choice)
+			defer w.say(t, "!undo")
+		}
+		if out := w.say(t, "!doctor"); !strings.Contains(out.Body, want) {
+			t.Errorf("no %q in\n%s", want, out.Body)
+		}
+	}
 	if list := w.say(t, "!packages"); strings.Contains(list.Body, "⏳") || !strings.Contains(list.Body, "✅") {
 		t.Errorf("the image is built, and the list says\n%s", list.Body)
 	}

@@ -77,3 +77,16 @@ func (d *Deployment) CountAccounts(ctx context.Context, begin string) (n int, er
 	}
 	return n, nil
 }
+
+// ExecHomeserver changes Synapse's own database, which must not run meanwhile.
+func (d *Deployment) ExecHomeserver(ctx context.Context, query string, args ...any) error {
+	db, err := sql.Open("sqlite3", "file:"+filepath.Join(d.DataDir, "synapse", "homeserver.db")+"?_busy_timeout=10000")
+	if err != nil {
+		return fmt.Errorf("open Synapse's database: %w", err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(ctx, query, args...); err != nil {
+		return fmt.Errorf("%s: %w", query, err)
+	}
+	return nil
+}

@@ -250,7 +250,10 @@ func (h *house) killed(t *testing.T, line, network, text string, words ...string
 }
 
 func (h *house) worse(*testing.T) {
+	h.say("!doctor --deep", false, "isolation", "as expected; not isolated: ivy", "agent ivy", "see openclaw gateway")
 	h.sh("nft insert rule inet fraktalia out_of_sandbox ip daddr 192.168.50.0/24 accept")
+	h.say("!doctor", false, "as expected; not isolated: ivy") // looks at the last try only
+	h.say("!doctor --deep", false, "were a surprise", "→ sudo fraktalia firewall apply repairs the rules")
 	h.engine.Stop()
 	h.engine.Start()
 	h.alerted("is not isolated as it should be")
