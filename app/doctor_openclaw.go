@@ -48,6 +48,9 @@ func (d *deployment) silentGateway(found command.Finding, err error) command.Fin
 	case errors.As(err, &refused) && (refused.Status == http.StatusUnauthorized || refused.Status == http.StatusForbidden):
 		return notWell("put gateway.auth.token into the file of openclaw.gateway_token_file", "%s, but refuses our token", found.Fact)
 	}
+	if _, err := openclaw.LoadConfig(d.config.OpenClaw.Config); err != nil { // our token is in it
+		return unsure("see openclaw config", "%s; whether it has applied the configuration is not known", found.Fact)
+	}
 	return unsure("the log says why", "%s; whether it has applied the configuration is not known", found.Fact)
 }
 

@@ -12,11 +12,17 @@ import (
 	"github.com/githabideri/fraktalia/homeserver"
 )
 
+// answerSoon is how long a homeserver may take to answer.
+const answerSoon = 4 * time.Second
+
 // homeserverHealth tells whether the server answers, what it is, and what can
 // be done with it.
 func (d *deployment) homeserverHealth(ctx context.Context) command.Finding {
 	begun := time.Now()
-	if err := d.bot.Reachable(ctx); err != nil {
+	// A request that fails is made again for longer than anybody waits here.
+	soon, cancel := context.WithTimeout(ctx, answerSoon)
+	defer cancel()
+	if err := d.bot.Reachable(soon); err != nil {
 		d.log.WithError(err).Info("status: the homeserver")
 		return notWell("see that it runs; its log says why it does not", "%s does not answer", d.config.Homeserver.Address)
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/githabideri/fraktalia/reply"
 )
@@ -89,16 +90,12 @@ type doctorData struct {
 // known. The answer is unwell where one of them is not well.
 func Examine(ctx context.Context, checks []Check, terminal bool, show func(reply.Doc)) reply.Answer {
 	e := &examination{checks: checks, terminal: terminal, show: show, findings: make([]*Finding, len(checks))}
-	places := make(chan struct{}, checksAtOnce)
-	var looking sync.WaitGroup
+	var looking errgroup.Group
+	looking.SetLimit(checksAtOnce) // in their order: those that take long are last
 	for i := range checks {
-		looking.Go(func() {
-			places <- struct{}{}
-			defer func() { <-places }()
-			e.note(i, look(ctx, checks[i]))
-		})
+		looking.Go(func() error { e.note(i, look(ctx, checks[i])); return nil })
 	}
-	looking.Wait()
+	_ = looking.Wait() // none of them fails
 	return e.answer()
 }
 

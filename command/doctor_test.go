@@ -93,4 +93,10 @@ func TestDoctorInTheRoom(t *testing.T) {
 	if out, err := b.do(t, "doctor --deep"); err != nil || !strings.Contains(out, "was swum in") || !strings.Contains(out, "sun") {
 		t.Errorf("%v\n%s", err, out)
 	}
+	if _, err := b.do(t, "forward 29005"); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := b.do(t, "doctor"); err != nil || !strings.Contains(out, "⚠️   forwards       1 of 1 cannot be tried. 29005: The Docker engine does not answer") || !strings.Contains(out, "→ !forwards tells more") {
+		t.Errorf("%v\n%s", err, out)
+	}
 }

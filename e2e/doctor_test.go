@@ -65,6 +65,7 @@ func TestDoctor(t *testing.T) {
 	c.claw, err = s.UseOpenClaw(harness.OpenClawConfig(port), port)
 	must(t, err)
 	must(t, s.SetConfig("every: every 24h", `every: ""`))
+	must(t, s.SetConfig("network: fraktalia", "network: fraktalia-none"))
 	gateway, err := harness.StartOpenClaw(patient(t), c.claw, port)
 	must(t, err)
 	t.Cleanup(gateway.Stop)
@@ -72,9 +73,6 @@ func TestDoctor(t *testing.T) {
 	must(t, s.AwaitSchema(within(t)))
 	t.Run("backup", c.backup)
 	t.Run("healthy", c.well)
-	if t.Failed() {
-		return
-	}
 	t.Run("in the room", c.inTheRoom)
 	t.Run("forwards", c.forwards)
 	t.Run("openclaw config", c.config)
@@ -92,6 +90,7 @@ func TestDoctor(t *testing.T) {
 }
 
 func (c *clinic) backup(t *testing.T) {
+	must(t, os.RemoveAll(filepath.Join(c.DataDir, "backups"))) // one was made at the first start
 	if found, _ := examine(t, c.Deployment); found["backups"].Mark != "warning" || !strings.Contains(found["backups"].Todo, "fraktalia backup") {
 		t.Errorf("without a backup: %+v", found["backups"])
 	}
@@ -188,8 +187,10 @@ func (c *clinic) forwards(t *testing.T) {
 func (c *clinic) config(t *testing.T) {
 	whole, err := os.ReadFile(c.claw)
 	must(t, err)
-	must(t, os.WriteFile(c.claw, append(whole, "}}"...), 0o600))
+	must(t, os.WriteFile(c.claw, []byte(strings.Replace(string(whole), `name: "Mox"`, `nam: "Mox"`, 1)), 0o600))
 	c.await(t, "openclaw gateway", "refuses that of now")
+	c.want(t, line{"openclaw config", "failed", "nam", "mend it before the gateway starts again"}, "openclaw gateway")
+	must(t, os.WriteFile(c.claw, append(whole, "}}"...), 0o600))
 	c.want(t, line{"openclaw config", "failed", "is broken at line", "mend it before the gateway starts again"}, "openclaw gateway")
 	must(t, os.WriteFile(c.claw, whole, 0o600))
 	c.await(t, "openclaw gateway", "has applied the configuration")
@@ -229,7 +230,7 @@ func (c *clinic) image(t *testing.T) {
 func (c *clinic) containers(t *testing.T) {
 	tag := boxTag(t)
 	s := box(t, harness.Box{Agent: "abacus", Image: tag})
-	c.want(t, line{"containers", "ok", "2, the oldest", ""})
+	c.want(t, line{"containers", "ok", "the oldest", ""})
 	must(t, shared.engine.Tag(within(t), shared.engine.PageImage(), tag))
 	c.want(t, line{"containers", "warning", "older than their image: abacus", "fraktalia recreate-sandbox"})
 	must(t, shared.engine.RemoveSandbox(within(t), s))
