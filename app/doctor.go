@@ -32,6 +32,9 @@ func (d *deployment) proofs() []command.Check {
 		{Part: "openclaw gateway", Look: d.proveGateway},
 		{Part: "isolation", Look: d.isolationHealth, Deep: d.proveIsolation, DeepLimit: proveLimit},
 	}
+	if d.config.OpenClaw.Run {
+		checks = append(checks, command.Check{Part: "openclaw preloads", Look: d.preloadsHealth})
+	}
 	for _, h := range d.engines.hosts {
 		checks = append(checks, command.Check{Part: "host " + h.Name, Look: d.hostHealth(h)})
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"strings"
 
 	"github.com/githabideri/fraktalia/command"
 	"github.com/githabideri/fraktalia/openclaw"
@@ -63,4 +64,25 @@ func (d *deployment) proveIsolation(ctx context.Context) command.Finding {
 		}
 	}
 	return d.isolationHealth(ctx) // tells of what was just tried
+}
+
+// preloadsHealth tells what the gateway that runs here was started with, and
+// why: files that change what OpenClaw sees of this machine.
+func (d *deployment) preloadsHealth(context.Context) command.Finding {
+	list, err := Preloads(d.config.Data)
+	if err != nil {
+		return unsure("start fraktalia again, which finds it out anew", "what the gateway was started with is not known")
+	}
+	var in, out []string
+	for _, p := range list {
+		if p.Applied {
+			in = append(in, p.Name+" ("+p.Reason+")")
+		} else {
+			out = append(out, p.Reason)
+		}
+	}
+	if len(in) == 0 {
+		return well("none in force: %s", strings.Join(out, "; "))
+	}
+	return well("in force, because they were seen to be needed and right here: %s", strings.Join(in, "; "))
 }
