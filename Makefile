@@ -44,7 +44,7 @@ clean: ## remove what was built here
 	rm -rf bin docker/sandbox/relay/fraktalia-relay-*
 
 packages:
-	@scripts/prepare
+	@scripts/prepare $(if $(findstring --with-openclaw,$(ARGS)),agent)
 
 test-packages:
 	@scripts/prepare test

@@ -2,10 +2,8 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -33,7 +31,9 @@ type upOptions struct {
 	yes, json                       bool
 
 	withOpenClaw bool
+	adopt        bool // look after the OpenClaw that is there
 	agent        agentOptions
+	tailscale    string // yes, no, or "" where it was not said
 }
 
 // up brings up a local homeserver and runs the bot on it.
@@ -51,6 +51,9 @@ func (p *program) up(ctx context.Context, o upOptions) error {
 	log, closeLog := fileLog(filepath.Join(data, "logs", "fraktalia.log"), p.stderr)
 	defer closeLog()
 	local := &homestead{options: o, data: data, file: file, log: log, news: make(chan reply.Doc, 8)}
+	if err := o.checkTailscale(); err != nil {
+		return err
+	}
 	if err := local.wantClaw(ctx, p, screen); err != nil {
 		return err
 	}
@@ -62,8 +65,16 @@ func (p *program) up(ctx context.Context, o upOptions) error {
 	if err != nil {
 		return err
 	}
-	announce := func() { screen.close(); p.announce(d, o.json) }
-	d.ready = func(*deployment) { local.present(announce) }
+	if err := o.followTailscale(ctx, d); err != nil {
+		return err
+	}
+	announce := func() { screen.close(); p.announce(d, local.agentID(), o.json) }
+	d.ready = func(*deployment) {
+		if o.tailscale == "yes" {
+			go d.serveHTTPS(ctx)
+		}
+		local.present(announce)
+	}
 	return local.run(ctx, d, announce)
 }
 
@@ -81,7 +92,9 @@ func (o *upOptions) settle(ctx context.Context, file string, p *program, screen 
 		o.listen = defaultListen
 	}
 	if o.owner == "" {
-		o.owner = loginName()
+		if err := o.askOwner(ctx, p); err != nil {
+			return err
+		}
 	}
 	if o.owner == botName {
 		return usage("--owner %s: that is the bot's own name; choose another", botName)
@@ -115,7 +128,7 @@ func (o *upOptions) chooseServerName(ctx context.Context, file string, p *progra
 	if !ok {
 		name = stack.DefaultServerName(ctx).Name
 		screen.say("The homeserver will be called %s: accounts are @%s:%s, and that is for ever. (--server-name chooses another.)", name, o.owner, name)
-		if !o.yes && p.interactive() {
+		if o.mayAsk(p) && !o.withOpenClaw { // there are three questions already
 			typed, err := p.ask(ctx, "Press Enter to go on, or type another name: ")
 			if err != nil {
 				return err
@@ -139,6 +152,7 @@ type homestead struct {
 	news chan reply.Doc
 	// claw is nil where no OpenClaw is run here; inRooms is closed once the bot is.
 	claw    *localClaw
+	adopted *foreignClaw // looked after from now on; nil for none
 	inRooms chan struct{}
 }
 
@@ -177,14 +191,17 @@ func (h *homestead) makeWhole(ctx context.Context) error {
 			return err
 		}
 	}
-	if h.claw == nil {
+	if h.adopted != nil {
+		return h.adoptClaw(*h.adopted)
+	}
+	if h.claw == nil || h.claw.whole {
 		return nil
 	}
 	accounts, err := h.accounts()
 	if err != nil {
 		return err
 	}
-	return h.claw.prepare(ctx, h.file, accounts)
+	return h.claw.prepare(ctx, accounts)
 }
 
 // accounts makes accounts by the homeserver's registration secret.
@@ -310,9 +327,12 @@ func (h *homestead) stopped(err error) error {
 	var noVenv stack.ErrNoVenv
 	var name stack.ErrServerName
 	var listen stack.ErrListen
+	var told *exitError
 	switch {
 	case fetchProblem(err) != nil:
 		return fetchProblem(err)
+	case errors.As(err, &told):
+		return told
 	case errors.Is(err, context.Canceled):
 		return err
 	case errors.As(err, &port):
@@ -332,48 +352,6 @@ func (h *homestead) stopped(err error) error {
 	}
 	h.log.WithError(err).Warn("the homeserver could not be brought up") // an error would be shown twice
 	return failed("The homeserver could not be brought up: %v. %s has more.", err, filepath.Join(h.data, "logs"))
-}
-
-// announcement is what `up --json` prints.
-type announcement struct {
-	Homeserver string `json:"homeserver"`
-	Owner      owner  `json:"owner"`
-	BotUserID  string `json:"bot_user_id"`
-	AdminRoom  string `json:"admin_room"`
-	ChatRoom   string `json:"chat_room"`
-	DataDir    string `json:"data_dir"`
-	Socket     string `json:"socket"`
-}
-
-type owner struct {
-	UserID   string  `json:"user_id"`
-	Password *string `json:"password"` // null once it is no longer on file
-}
-
-// announce prints how to log in.
-func (p *program) announce(d *deployment, asJSON bool) {
-	a := announcement{
-		Homeserver: d.config.Homeserver.Address, Owner: owner{UserID: d.config.Owners[0]}, BotUserID: d.config.Bot.UserID,
-		AdminRoom: d.bot.AdminRoomID(), ChatRoom: d.bot.ChatRoomID(), DataDir: d.config.Data, Socket: socketIn(d.config.Data),
-	}
-	if password, err := secretfile.Read(firstPasswordFile(d.config.Data)); err == nil {
-		a.Owner.Password = &password
-	}
-	if asJSON {
-		_ = json.NewEncoder(p.stdout).Encode(a) // nobody is left to tell
-		return
-	}
-	a.print(p.stdout)
-}
-
-func (a announcement) print(out io.Writer) {
-	fmt.Fprintf(out, "\nYour homeserver is up, and the bot is in its room.\n\n  Address   %s\n  User      %s\n", a.Homeserver, a.Owner.UserID)
-	if a.Owner.Password != nil {
-		fmt.Fprintf(out, "  Password  %s\n\nThe password is kept in %s until you have logged in.\n",
-			*a.Owner.Password, firstPasswordFile(a.DataDir))
-	}
-	fmt.Fprint(out, "\nLog in with a Matrix client such as Element, accept the invitation to the room\n\"Fraktalia\", and try\n\n",
-		"  !status\n  !forward 9005\n  !adduser alice\n\nCtrl-C stops everything; the same command starts it again.\n")
 }
 
 // loginName is the account name for whoever started the program.

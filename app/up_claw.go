@@ -24,25 +24,47 @@ func (h *homestead) wantClaw(ctx context.Context, p *program, screen *screen) er
 	if err != nil {
 		return err
 	}
-	claw := &localClaw{data: h.data, log: h.log.WithField("part", "openclaw"), screen: screen, news: h.news, wish: wish}
 	if !settled {
-		if claw.wish, claw.key, err = h.options.agent.settle(ctx, p); err != nil {
+		adopt, found, err := h.options.meetForeign(ctx, p, h.data)
+		if err != nil {
 			return err
 		}
-		if err := stack.CheckPort("127.0.0.1", claw.wish.Port); err != nil {
-			return h.portTaken(err)
+		if adopt {
+			h.adopted = &found
+			return h.options.settleTailscale(ctx, p)
 		}
 	}
+	claw := &localClaw{data: h.data, file: h.file, log: h.log.WithField("part", "openclaw"), screen: screen, news: h.news, wish: wish, whole: settled && known.OpenClaw.Run}
+	if !settled {
+		if err := stack.CheckPort("127.0.0.1", h.options.agent.port); err != nil {
+			return portTaken(err)
+		}
+		if claw.wish, claw.key, err = h.options.agent.settle(ctx, p, h.options.mayAsk(p)); err != nil {
+			return err
+		}
+		if err := h.options.settleTailscale(ctx, p); err != nil {
+			return err
+		}
+	}
+	claw.firewall = !h.options.agent.noFirewall
 	h.claw, h.inRooms = claw, make(chan struct{})
 	return nil
 }
 
-func (h *homestead) portTaken(err error) error {
+func portTaken(err error) error {
 	var port stack.ErrPortInUse
 	if !errors.As(err, &port) {
 		return err
 	}
 	return failed("Port %d, for OpenClaw's gateway, is taken by %s. Stop that program, or choose another port with --gateway-port. Nothing was changed.", port.Port, port.Holder)
+}
+
+// agentID is the account of the agent that runs here; "" for none.
+func (h *homestead) agentID() string {
+	if h.claw == nil {
+		return ""
+	}
+	return h.claw.agentID(h.stack.ServerName())
 }
 
 // fetchClaw begins to bring OpenClaw's programs while the homeserver is brought.

@@ -34,7 +34,10 @@ const (
 // its programs in the user's cache folder, all else in the data folder.
 type localClaw struct {
 	data     string
+	file     string // fraktalia.yaml
+	firewall bool   // whether the isolated network may be made
 	wish     agentWish
+	whole    bool   // whether it has been prepared by an earlier start
 	key      string // of the model, until it is in its file
 	log      *logrus.Entry
 	screen   *screen
@@ -89,18 +92,12 @@ func (c *localClaw) fetch(ctx context.Context) (err error) {
 }
 
 // prepare makes the agent's account and writes down what is wanted.
-func (c *localClaw) prepare(ctx context.Context, file string, accounts *homeserver.Synapse) error {
+func (c *localClaw) prepare(ctx context.Context, accounts *homeserver.Synapse) error {
 	if err := os.MkdirAll(c.folder(), 0o700); err != nil {
 		return fmt.Errorf("make OpenClaw's folder: %w", err)
 	}
-	password, err := writeOnce(c.secret("agent-"+c.wish.Agent), freshPassword)
-	if err != nil {
-		return fmt.Errorf("keep the agent's password: %w", err)
-	}
-	account := homeserver.Account{Localpart: c.wish.Agent, Password: homeserver.Secret(password), DisplayName: displayName(c.wish.Agent)}
-	var exists homeserver.ErrUserExists
-	if _, err := accounts.Register(ctx, account); err != nil && !errors.As(err, &exists) {
-		return fmt.Errorf("make the account %s: %w", c.wish.Agent, err)
+	if err := c.makeAccount(ctx, accounts); err != nil {
+		return err
 	}
 	if _, err := writeOnce(c.secret("openclaw-token"), freshPassword); err != nil {
 		return fmt.Errorf("keep the gateway's token: %w", err)
@@ -117,10 +114,33 @@ func (c *localClaw) prepare(ctx context.Context, file string, accounts *homeserv
 	if err := replaceFile(wishFile(c.data), append(text, '\n')); err != nil {
 		return fmt.Errorf("write down what was asked for: %w", err)
 	}
-	return config.Change(file, func(f *config.Config) {
+	return config.Change(c.file, func(f *config.Config) {
 		f.OpenClaw.Run, f.OpenClaw.Config = true, filepath.Join("openclaw", "openclaw.json")
 		f.OpenClaw.Gateway, f.OpenClaw.GatewayTokenFile = "http://"+c.address(), filepath.Join("secrets", "openclaw-token")
 	})
+}
+
+// makeAccount makes the agent's account. Interrupted, it is done again with the
+// same password; somebody else's account is left alone.
+func (c *localClaw) makeAccount(ctx context.Context, accounts *homeserver.Synapse) error {
+	_, missing := os.Stat(c.secret("agent-" + c.wish.Agent))
+	password, err := writeOnce(c.secret("agent-"+c.wish.Agent), freshPassword)
+	if err != nil {
+		return fmt.Errorf("keep the agent's password: %w", err)
+	}
+	account := homeserver.Account{Localpart: c.wish.Agent, Password: homeserver.Secret(password), DisplayName: displayName(c.wish.Agent)}
+	_, err = accounts.Register(ctx, account)
+	var exists homeserver.ErrUserExists
+	switch {
+	case errors.As(err, &exists) && missing != nil:
+		return errors.Join(os.Remove(c.secret("agent-"+c.wish.Agent)),
+			failed("There is an account %s on the homeserver already. Choose another name for the agent with --agent.", c.wish.Agent))
+	case errors.As(err, &exists):
+		return nil
+	case err != nil:
+		return fmt.Errorf("make the account %s: %w", c.wish.Agent, err)
+	}
+	return nil
 }
 
 func (c *localClaw) address() string {
@@ -189,6 +209,7 @@ func (c *localClaw) settle(ctx context.Context, d *deployment) error {
 	if _, err := os.Stat(c.configFile()); err == nil {
 		return nil
 	}
+	c.settleNetwork(ctx, d)
 	workspace := filepath.Join(c.folder(), "workspace-"+c.wish.Agent)
 	if err := os.MkdirAll(workspace, 0o700); err != nil {
 		return fmt.Errorf("make the agent's workspace: %w", err)

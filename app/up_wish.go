@@ -28,6 +28,7 @@ const (
 type agentOptions struct {
 	name, url, keyFile, model string
 	port                      int
+	noFirewall                bool
 }
 
 func (o *agentOptions) flags(flags *pflag.FlagSet) {
@@ -35,32 +36,82 @@ func (o *agentOptions) flags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.keyFile, "model-key", "", "a `file` with the key for it, - for standard input (or "+keyVariable+"); never the key itself, which everybody on this machine could read")
 	flags.StringVar(&o.model, "model", "", "the model's `name` there")
 	flags.StringVar(&o.name, "agent", defaultAgent, "the agent's `name`")
+	flags.BoolVar(&o.noFirewall, "no-firewall", false, "leave this machine's firewall alone: the agent's sandbox then has no network at all")
 	flags.IntVar(&o.port, "gateway-port", gatewayPort, "the `port` of OpenClaw's gateway, on this machine only")
 }
 
-// settle makes a wish of the flags and, at a terminal, of answers. The model is
-// asked for one answer before anything is made.
-func (o *agentOptions) settle(ctx context.Context, p *program) (agentWish, string, error) {
-	wish := agentWish{Agent: o.name, Port: o.port, Network: noNetwork}
-	if err := homeserver.ValidLocalpart(o.name, ""); err != nil || !agentName(o.name) {
+// settle makes a wish of the flags and, where there is somebody to ask, of
+// answers. The model is asked for one answer before anything is made.
+func (o agentOptions) settle(ctx context.Context, p *program, mayAsk bool) (wish agentWish, key string, err error) {
+	wish = agentWish{Agent: o.name, Port: o.port, Network: noNetwork}
+	if err := homeserver.ValidLocalpart(o.name, ""); err != nil || !agentName(o.name) || o.name == botName {
 		return wish, "", usage("--agent %s: an agent's name begins with a small letter, and has small letters, digits and - only", o.name)
 	}
-	key, err := o.key(p)
-	if err != nil {
+	if o.port < 1 || o.port > 65535 {
+		return wish, "", usage("--gateway-port %d: a port is a number from 1 to 65535", o.port)
+	}
+	if key, err = o.key(p); err != nil {
 		return wish, "", err
 	}
+	var server model.Server
+	if mayAsk && o.url == "" && key == "" {
+		server, wish.Model, err = o.asked(ctx, p)
+	} else {
+		server, wish.Model, err = o.told(ctx, p, key)
+	}
+	wish.ModelURL = server.URL
+	return wish, server.Key, err
+}
+
+// told takes the model of the flags.
+func (o agentOptions) told(ctx context.Context, p *program, key string) (model.Server, string, error) {
 	server := model.Server{URL: strings.TrimSuffix(o.url, "/"), Key: key}
 	if server.URL == "" {
 		var known bool
 		if server, known = model.Of(key); !known {
-			return wish, "", usage("OpenClaw's agent needs a model: say --model-url ADDRESS of an OpenAI-compatible server, or --model-key FILE with a provider's key.")
+			return server, "", usage("OpenClaw's agent needs a model: say --model-url ADDRESS of an OpenAI-compatible server, or --model-key FILE with a provider's key.")
 		}
 	}
-	wish.ModelURL = server.URL
-	if wish.Model, err = o.tried(ctx, p, server); err != nil {
-		return wish, "", err
+	name, err := o.tried(ctx, p, server, func(known []string) (string, error) {
+		return "", usage("Say which model with --model. %s has %s.", server.URL, someOf(known))
+	})
+	return server, name, err
+}
+
+// asked asks for the model until one has answered.
+func (o agentOptions) asked(ctx context.Context, p *program) (model.Server, string, error) {
+	for {
+		server, err := o.askServer(ctx, p)
+		if err != nil {
+			return server, "", err
+		}
+		name, err := o.tried(ctx, p, server, func(known []string) (string, error) {
+			p.tell("It has %s.", someOf(known))
+			return p.ask(ctx, "Which model shall the agent use? ")
+		})
+		var wrong *exitError
+		if !errors.As(err, &wrong) || ctx.Err() != nil {
+			return server, name, err
+		}
+		p.tell("%s Try again.", strings.TrimSuffix(wrong.text, " Nothing was changed."))
 	}
-	return wish, key, nil
+}
+
+func (o agentOptions) askServer(ctx context.Context, p *program) (model.Server, error) {
+	for {
+		typed, err := p.askHidden(ctx, "The agent's model: paste a key of Anthropic, OpenAI, OpenRouter, Groq, Google or xAI (it is not shown),\nor type the address of an OpenAI-compatible server: ")
+		if err != nil {
+			return model.Server{}, err
+		}
+		if strings.HasPrefix(typed, "http://") || strings.HasPrefix(typed, "https://") {
+			key, err := p.askHidden(ctx, "The key for "+typed+" (it is not shown; Enter for none): ")
+			return model.Server{URL: strings.TrimSuffix(typed, "/"), Key: key}, err
+		}
+		if server, known := model.Of(typed); known {
+			return server, nil
+		}
+		p.tell("That is no address such as http://127.0.0.1:8080/v1, and no key of a provider that I know. Try again.")
+	}
 }
 
 // agentName says whether OpenClaw and Matrix both take a name.
@@ -69,7 +120,7 @@ func agentName(name string) bool {
 }
 
 // key reads the model's key; "" where none was given.
-func (o *agentOptions) key(p *program) (string, error) {
+func (o agentOptions) key(p *program) (string, error) {
 	var text []byte
 	var err error
 	switch o.keyFile {
@@ -93,18 +144,21 @@ func (o *agentOptions) key(p *program) (string, error) {
 	return key, nil
 }
 
-// tried asks the model for an answer and returns its name.
-func (o *agentOptions) tried(ctx context.Context, p *program, server model.Server) (string, error) {
+// tried asks the model for an answer and returns its name. Where the server has
+// several and none is named, choose says which.
+func (o agentOptions) tried(ctx context.Context, p *program, server model.Server, choose func([]string) (string, error)) (string, error) {
 	name := o.model
 	if name == "" {
 		known, err := server.Models(ctx)
 		if err != nil {
 			return "", modelProblem(err)
 		}
-		if len(known) != 1 {
-			return "", usage("Say which model with --model. %s has %s.", server.URL, someOf(known))
-		}
 		name = known[0]
+		if len(known) != 1 {
+			if name, err = choose(known); err != nil {
+				return "", err
+			}
+		}
 	}
 	p.tell("Asking the model %s for one answer …", name)
 	return name, modelProblem(server.Try(ctx, name))

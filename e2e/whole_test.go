@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -19,7 +20,8 @@ import (
 // house is a deployment with the real OpenClaw and the people in it.
 type house struct {
 	*harness.Whole
-	agent               string
+	engine              *harness.Engine // shows this house's containers only
+	agent, image        string
 	admin, chat, friend *client.Room // the owner in both rooms, and a friend in the chat room
 }
 
@@ -29,9 +31,23 @@ func moveInHouse(t *testing.T, name string) *house {
 	t.Helper()
 	ctx := patient(t)
 	agent := strings.ToLower(name + shared.run[:4])
-	whole, err := harness.NewWhole(ctx, shared.Binary, filepath.Join(shared.dir, name), agent, shared.image(), shared.engine.Env())
+	dir := filepath.Join(shared.dir, name)
+	must(t, os.MkdirAll(dir, 0o700))
+	engine, err := harness.OpenEngine(ctx, dir, shared.run+name)
 	must(t, err)
-	h := &house{Whole: whole, agent: agent}
+	image := "fraktalia-e2e-" + agent + ":test"
+	whole, err := harness.NewWhole(ctx, shared.Binary, dir, agent, image, engine.Env())
+	must(t, err)
+	h := &house{Whole: whole, engine: engine, agent: agent, image: image}
+	t.Cleanup(func() {
+		must(t, engine.RemoveSandboxes(within(t)))
+		for _, tag := range []string{image, strings.TrimSuffix(image, "test") + "previous"} {
+			if engine.ImageID(within(t), tag) != "" {
+				must(t, engine.RemoveImage(within(t), tag))
+			}
+		}
+		must(t, engine.Down())
+	})
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Log(h.LastWords(), "\n", h.GatewayWords())
@@ -111,18 +127,102 @@ func pageUntil(ctx context.Context, t *testing.T, port int) {
 	}
 }
 
+// pageGone waits until a port serves nothing.
+func pageGone(ctx context.Context, t *testing.T, port int) {
+	t.Helper()
+	for {
+		text, err := page(ctx, port)
+		if err != nil && ctx.Err() == nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("port %d still serves %q", port, text)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
 // The whole path: a friend talks to the agent, the agent serves a page, the
-// owner opens it; and it is open again for the container that comes after the
-// image is built anew.
+// owner opens it; the image is built anew, the container made anew, and the page
+// that the agent serves then is at the same port, for nobody had to forward it
+// again.
 func TestAFriendTheAgentAndThePage(t *testing.T) {
 	h := moveInHouse(t, "whole")
 	ctx := patient(t)
 	begun := time.Now()
 	h.asks(ctx, t, h.friend, `say: "hello felix"`, "hello felix")
 	t.Logf("the agent's first answer after %.1f s", time.Since(begun).Seconds())
-	h.asks(ctx, t, h.friend, "serve a page on 9005", "The page is on port 9005.")
-	if out := say(t, h.admin, "!forward 9005"); !out.OK {
-		t.Fatal(out.Body)
+	h.asks(ctx, t, h.friend, "serve a page on 9055", "The page is on port 9055.")
+	h.says(t, "!forward 9055")
+	pageUntil(ctx, t, 9055)
+	t.Run("a new image", func(t *testing.T) { h.newImage(ctx, t) })
+	t.Run("the agent asks for a port", func(t *testing.T) { h.agentAsks(ctx, t) })
+	t.Run("a restart", func(t *testing.T) { h.restart(ctx, t) })
+}
+
+// says has the owner type a line that is to be done.
+func (h *house) says(t *testing.T, line string) string {
+	t.Helper()
+	turn, err := h.admin.Say(within(t), line)
+	must(t, err)
+	out, err := turn.Final(patient(t))
+	must(t, err)
+	if !out.OK {
+		t.Fatalf("%s\n%s", line, out.Body)
 	}
-	pageUntil(ctx, t, 9005)
+	return out.Body
+}
+
+func (h *house) newImage(ctx context.Context, t *testing.T) {
+	before := h.engine.ImageID(ctx, h.image)
+	h.says(t, "!packages add figlet")
+	h.says(t, "!rebuild-sandbox")
+	if after := h.engine.ImageID(ctx, h.image); after == before || after == "" {
+		t.Fatalf("the image is %q, as before", after)
+	}
+	if said := h.says(t, "!recreate-sandbox "+h.agent+" --now"); !strings.Contains(said, "Removed: "+h.agent) {
+		t.Errorf("%s", said)
+	}
+	// What ran in the old container went with it: a page is served again when
+	// somebody asks the agent for it.
+	pageGone(ctx, t, 9055)
+	h.asks(ctx, t, h.friend, "serve a page on 9055", "The page is on port 9055.")
+	pageUntil(ctx, t, 9055)
+	if said := h.says(t, "!sandbox run "+h.agent+" -- figlet -I 1"); !strings.Contains(said, "202") {
+		t.Errorf("the container is not of the new image:\n%s", said)
+	}
+}
+
+// agentAsks has the agent, asked by a friend, write a command in the chat room:
+// an owner's click opens the port, for as long as it was asked for.
+func (h *house) agentAsks(ctx context.Context, t *testing.T) {
+	h.asks(ctx, t, h.friend, "serve a page on 9056", "The page is on port 9056.")
+	line := "!forward 9056 --for 1m"
+	h.asks(ctx, t, h.friend, fmt.Sprintf("say: %q", line), line)
+	shown, err := h.admin.WaitBot(ctx, func(e client.Event) bool {
+		return e.Type == event.EventMessage.Type && strings.Contains(e.Content.AsMessage().Body, "Proposal") && strings.Contains(e.Content.AsMessage().Body, line)
+	})
+	must(t, err)
+	if _, err := page(ctx, 9056); err == nil {
+		t.Fatal("the port is open before an owner said yes")
+	}
+	_, err = h.admin.React(ctx, shown.ID, client.Yes)
+	must(t, err)
+	pageUntil(ctx, t, 9056)
+	pageGone(ctx, t, 9056)
+	if list := h.says(t, "!forwards"); strings.Contains(list, "9056") || !strings.Contains(list, "9055") {
+		t.Errorf("%s", list)
+	}
+}
+
+// restart stops everything and starts it again, without a word about OpenClaw.
+func (h *house) restart(ctx context.Context, t *testing.T) {
+	must(t, h.Process.Stop(ctx))
+	begun := time.Now()
+	must(t, h.Up(ctx))
+	t.Logf("up again: ready after %.1f s", time.Since(begun).Seconds())
+	h.asks(ctx, t, h.friend, `say: "here again"`, "here again")
+	t.Logf("the agent's first answer after that, %.1f s after the start", time.Since(begun).Seconds())
+	pageUntil(ctx, t, 9055) // its container has run on
 }

@@ -30,9 +30,8 @@ type GatewayOptions struct {
 	OnRecovered func(Recovered) // told when it answers again after that; may be nil
 }
 
-// Gateway is OpenClaw's gateway as a supervised child of ours. Start and Run are
-// called in this order from one goroutine; Close may be called at any point
-// after that.
+// Gateway is OpenClaw's gateway as a supervised child of ours. Start, Run and
+// Close are called in this order from one goroutine.
 type Gateway struct {
 	options GatewayOptions
 	service *service
@@ -64,7 +63,7 @@ func NewGateway(o GatewayOptions) *Gateway {
 //
 // Errors: ErrPortInUse, ErrExited, ErrNotReady.
 func (g *Gateway) Start(ctx context.Context) error {
-	if err := g.stopOrphans(ctx); err != nil {
+	if err := g.stopOrphans(ctx); err != nil { // one of them may hold the port
 		return err
 	}
 	if err := CheckPort("127.0.0.1", g.options.Port); err != nil {
@@ -85,7 +84,12 @@ func (g *Gateway) Close() error {
 	return g.stopOrphans(context.Background())
 }
 
+// command is how the gateway is started, the first time and after a crash, which
+// may have left others running.
 func (g *Gateway) command() *exec.Cmd {
+	if err := g.stopOrphans(context.Background()); err != nil {
+		g.options.Log.WithError(err).Warn("something of an earlier gateway runs on")
+	}
 	cmd := exec.Command(g.options.Node, g.options.Script, "gateway", "run")
 	cmd.Dir = g.options.State
 	cmd.Env = childEnvironment(g.Environment()...)

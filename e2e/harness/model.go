@@ -143,7 +143,7 @@ func (m *Model) answer(q question) answer {
 		if done {
 			return answer{text: "The page is on port " + port + "."}
 		}
-		return call(fmt.Sprintf(`mkdir -p site && echo "page of the agent on %[1]s" >site/index.html && cd site && (setsid python3 -m http.server %[1]s --bind 0.0.0.0 >/dev/null 2>&1 &) ; sleep 1; echo served`, port))
+		return call(fmt.Sprintf(`mkdir -p site-%[1]s && echo "page of the agent on %[1]s" >site-%[1]s/index.html && cd site-%[1]s && (setsid python3 -m http.server %[1]s --bind 0.0.0.0 >/dev/null 2>&1 &) ; sleep 1; echo served`, port))
 	}
 	if found := says.FindStringSubmatch(wish); found != nil {
 		return answer{text: found[1]}

@@ -20,7 +20,8 @@ type Whole struct {
 
 // NewWhole prepares one in dir with an agent of this name. The program has made
 // its own part once, so that image and tailnet are the test's; OpenClaw is not
-// there yet.
+// there yet. The firewall is this machine's and stays as it is: the tests of
+// isolation have one of their own.
 func NewWhole(ctx context.Context, binary, dir, agent, image string, env ...string) (*Whole, error) {
 	// Its packages, 250 MB of them, are the user's, as for the other tests.
 	if _, err := programs.Install(ctx, programs.DefaultCache(), func(programs.Step) {}); err != nil {
@@ -62,7 +63,7 @@ func (d *Deployment) withModel(agent string) (*Whole, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Whole{d, m, []string{"--with-openclaw", "--agent", agent, "--model-url", m.URL, "--model-key", key, "--gateway-port", strconv.Itoa(port)}}, nil
+	return &Whole{d, m, []string{"--with-openclaw", "--agent", agent, "--model-url", m.URL, "--model-key", key, "--gateway-port", strconv.Itoa(port), "--no-firewall"}}, nil
 }
 
 // UpWithOpenClaw runs `fraktalia up --with-openclaw` and returns when the agent

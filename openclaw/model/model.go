@@ -82,6 +82,9 @@ func (s Server) Models(ctx context.Context) ([]string, error) {
 	for _, one := range answer.Data {
 		names = append(names, strings.TrimPrefix(one.ID, "models/"))
 	}
+	if len(names) == 0 {
+		return nil, ErrServer{s.URL, errors.New("it names no models")}
+	}
 	return names, nil
 }
 
