@@ -17,12 +17,13 @@ const module = "github.com/githabideri/fraktalia/"
 // to editors.
 var above = map[string][]string{
 	"":         {"app"},
-	"app":      {"arrival", "backup", "bot", "command", "config", "docker", "firewall", "forwarder", "homeserver", "metrics", "openclaw", "relay", "remote", "reply", "sandbox", "shell", "socketproxy", "stack", "store", "tailnet", "workspace"},
+	"app":      {"arrival", "backup", "bot", "command", "config", "docker", "firewall", "forwarder", "homeserver", "metrics", "openclaw", "persona", "relay", "remote", "reply", "sandbox", "shell", "socketproxy", "stack", "store", "tailnet", "workspace"},
 	"arrival":  {"homeserver", "reply", "store"},
 	"bot":      {"command", "reply", "store"},
 	"shell":    {"command", "reply", "store"},
 	"command":  {"backup", "chart", "docker", "firewall", "forwarder", "homeserver", "openclaw", "reply", "sandbox", "store", "workspace"},
 	"openclaw": {"openclaw"},
+	"persona":  {"docs"},
 }
 
 // ground are packages that anybody may import: they know nothing of the program.

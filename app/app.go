@@ -22,6 +22,7 @@ import (
 	"github.com/githabideri/fraktalia/metrics"
 	"github.com/githabideri/fraktalia/openclaw"
 	"github.com/githabideri/fraktalia/procnet"
+	"github.com/githabideri/fraktalia/reply"
 	"github.com/githabideri/fraktalia/sandbox"
 	"github.com/githabideri/fraktalia/shell"
 	"github.com/githabideri/fraktalia/store"
@@ -167,6 +168,8 @@ func (d *deployment) obey(ctx context.Context) error {
 	}
 	d.liftRateLimit(ctx)
 	d.tellInterrupted(ctx)
+	recovered := d.commands.Recover(ctx, func(doc reply.Doc) { d.bot.Alert(ctx, doc) }, d.log.WithField("part", "agents"))
+	defer func() { <-recovered }()
 	d.ready(d)
 	return d.bot.Run(ctx, d.commands)
 }

@@ -145,6 +145,11 @@ func (a *agents) runsWith(path string) bool {
 	return err == nil && theirs == ours
 }
 
+// Tombstoned implements command.Agents.
+func (a *agents) Tombstoned(ctx context.Context, id string) (bool, error) {
+	return openclaw.Tombstoned(ctx, a.path, id)
+}
+
 // Sandboxes implements command.Agents.
 func (a *agents) Sandboxes(ctx context.Context) ([]command.AgentSandbox, error) {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)

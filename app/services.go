@@ -31,7 +31,7 @@ func (d *deployment) services() command.Services {
 		Engines:    d.engines,
 
 		Permissions: d.permissions(),
-		Workspaces:  workspaces{d.agents},
+		Workspaces:  newWorkspaces(d.agents, d.config),
 
 		Settings: command.Settings{
 			Version:         d.version,

@@ -3,16 +3,80 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 
+	"github.com/githabideri/fraktalia/command"
+	"github.com/githabideri/fraktalia/config"
+	"github.com/githabideri/fraktalia/openclaw"
+	"github.com/githabideri/fraktalia/persona"
 	"github.com/githabideri/fraktalia/workspace"
 )
 
 // workspaces are the agents' folders on this machine. It implements
 // command.Workspaces.
-type workspaces struct{ *agents }
+type workspaces struct {
+	*agents
+	config config.Config
+	recipe recipe
+}
+
+func newWorkspaces(a *agents, c config.Config) workspaces { return workspaces{a, c, newRecipe(c)} }
+
+// personaFolder holds the owner's templates.
+func (w workspaces) personaFolder() string { return filepath.Join(w.config.Data, "persona") }
+
+// PlanWorkspace implements command.Workspaces. Where OpenClaw and the containers
+// run as two users, they share the folder by its group.
+func (w workspaces) PlanWorkspace(ctx context.Context, agent command.Newcomer) (command.NewWorkspace, error) {
+	settings, err := w.Load()
+	if err != nil {
+		return command.NewWorkspace{}, err
+	}
+	made := command.NewWorkspace{New: workspace.New{Path: newWorkspaceOf(settings, agent.ID, filepath.Dir(w.path))}}
+	if _, err := os.Lstat(made.Path); !errors.Is(err, os.ErrNotExist) {
+		return made, &command.WorkspaceTaken{Path: made.Path}
+	}
+	user, err := w.recipe.User(ctx)
+	if err != nil {
+		return made, err
+	}
+	made.User = fmt.Sprintf("%d:%d", user.UID, user.GID)
+	made.Owner = workspace.State{UID: user.UID, GID: user.GID, Mode: 0o750}
+	if gateway, _, ok := ownerOf(filepath.Dir(w.path)); ok && gateway != user.UID {
+		made.Owner = workspace.State{UID: gateway, GID: user.GID, Mode: 0o2770}
+	}
+	made.Files, err = w.personaFiles(settings, agent)
+	return made, err
+}
+
+func (w workspaces) personaFiles(settings *openclaw.Config, agent command.Newcomer) (map[string]string, error) {
+	if err := persona.Show(w.personaFolder()); err != nil {
+		w.log.WithError(err).Warn("the templates of agents' files are not shown")
+	}
+	shape, err := settings.Shape()
+	if err != nil {
+		return nil, err
+	}
+	files, err := persona.Files(w.personaFolder(), persona.Facts{ID: agent.ID, Name: agent.Name, Room: agent.Room, Owners: w.config.Owners,
+		Bot: w.config.Bot.UserID, FirstPort: w.config.Forwards.Range.First, LastPort: w.config.Forwards.Range.Last}, shape == openclaw.ListRoster)
+	var template *persona.TemplateError
+	if errors.As(err, &template) {
+		return nil, &command.BadTemplate{Path: template.Path, Err: template.Err}
+	}
+	return files, err
+}
+
+// newWorkspaceOf is where OpenClaw would look for it, too.
+func newWorkspaceOf(settings *openclaw.Config, id, home string) string {
+	if shared := defaultsOf(settings); shared.Text("workspace") != "" {
+		return filepath.Join(workspaceOf(shared, home), id)
+	}
+	return filepath.Join(home, "workspace-"+id)
+}
 
 // mostWritten bounds what is read of a file that an agent wrote.
 const mostWritten = 4 << 10

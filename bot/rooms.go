@@ -82,19 +82,35 @@ func (b *Bot) findRoom(ctx context.Context, k kind, configured id.RoomID) (id.Ro
 	if err != nil || saved != "" {
 		return id.RoomID(saved), err
 	}
+	return b.madeFor(ctx, k.purpose)
+}
+
+// madeFor finds the room that the bot made for a purpose, among those that it is
+// in; "" where there is none.
+func (b *Bot) madeFor(ctx context.Context, purpose string) (id.RoomID, error) {
 	joined, err := b.client.JoinedRooms(ctx)
 	if err != nil {
 		return "", err
 	}
 	for _, room := range joined.JoinedRooms {
-		var created struct {
-			Purpose string `json:"io.fraktalia.purpose"`
-		}
-		if err := b.client.StateEvent(ctx, room, event.StateCreate, "", &created); err == nil && created.Purpose == k.purpose {
+		made, err := b.purposeOf(ctx, room)
+		switch {
+		case err == nil && made == purpose:
 			return room, nil
+		case err != nil && unreachable(err):
+			return "", err
 		}
 	}
 	return "", nil
+}
+
+// purposeOf is what the bot made a room for; "" for other rooms.
+func (b *Bot) purposeOf(ctx context.Context, room id.RoomID) (string, error) {
+	var created struct {
+		Purpose string `json:"io.fraktalia.purpose"`
+	}
+	err := b.client.StateEvent(ctx, room, event.StateCreate, "", &created)
+	return created.Purpose, err
 }
 
 // comeInto joins a room that the configuration names.

@@ -20,6 +20,9 @@ func (b *Bot) MakeRoom(ctx context.Context, wish command.NewRoom) (string, error
 	}
 	request := b.roomRequest(chatKind)
 	request.Name, request.Topic, request.CreationContent = wish.Name, "", map[string]any{"m.federate": false}
+	if wish.Purpose != "" {
+		request.CreationContent[purposeKey] = wish.Purpose
+	}
 	if wish.Public {
 		request.Preset, request.Visibility, request.RoomAliasName = "public_chat", "public", wish.Address
 	}
@@ -37,6 +40,15 @@ func (b *Bot) MakeRoom(ctx context.Context, wish command.NewRoom) (string, error
 		return made.RoomID.String(), b.worldly(fmt.Sprintf("read the state of %s", made.RoomID), err)
 	}
 	return made.RoomID.String(), nil
+}
+
+// FindMade implements command.Rooms.
+func (b *Bot) FindMade(ctx context.Context, purpose string) (string, error) {
+	if !b.ready.Load() {
+		return "", errNotConnected
+	}
+	room, err := b.madeFor(ctx, purpose)
+	return room.String(), b.worldly("look through the bot's rooms", err)
 }
 
 // Disband implements command.Rooms.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/githabideri/fraktalia/openclaw"
@@ -50,34 +51,40 @@ func (w *agentWork) save(ctx context.Context, state store.WorkState) error {
 func (w *agentWork) done(ctx context.Context) error   { return w.save(ctx, store.WorkDone) }
 func (w *agentWork) undone(ctx context.Context) error { return w.save(ctx, store.WorkUndone) }
 
-// takeEditBack takes the change of OpenClaw's configuration back that a work
-// has made under a name: to the byte where nobody has changed the file since,
-// else by the edit that undoes it. It is no error where there is nothing to
-// take back.
-func (r *run) takeEditBack(ctx context.Context, w *agentWork, what string, otherwise openclaw.EditFunc) error {
-	config, err := r.Agents.Load()
-	if err != nil {
-		return r.configProblem(err)
-	}
-	if operations, err := otherwise(config); err != nil || len(operations) == 0 {
-		return r.configProblem(err)
-	}
+// takeEditsBack takes the changes of OpenClaw's configuration back that a work
+// has made under these names, the last one first: to the byte where nobody has
+// changed the file since, else by the edit that undoes all of them. It is no
+// error where there is nothing to take back.
+func (r *run) takeEditsBack(ctx context.Context, w *agentWork, names []string, otherwise openclaw.EditFunc) error {
 	edits, err := r.Records.ConfigEdits(ctx, historyLength)
 	if err != nil {
 		return err
 	}
 	for _, edit := range edits { // the newest first
-		if edit.What != what || edit.Undone || edit.MadeAt.Before(w.BegunAt.Truncate(time.Millisecond)) {
+		if !slices.Contains(names, edit.What) || edit.Undone || edit.Verdict == string(openclaw.Rejected) || edit.MadeAt.Before(w.BegunAt.Truncate(time.Millisecond)) {
 			continue
 		}
-		_, err := configUndo(ctx, r, edit.ID)
-		var changed *openclaw.ConflictError
-		var gone *BackupGone
-		if !errors.As(err, &changed) && !errors.As(err, &gone) {
+		if needed, err := r.wouldChange(otherwise); err != nil || !needed {
 			return err
 		}
-		break
+		_, err := configUndo(ctx, r, edit.ID)
+		if err != nil && !errors.As(err, new(*openclaw.ConflictError)) && !errors.As(err, new(*BackupGone)) {
+			return err
+		}
 	}
-	_, err = r.change(ctx, change{what: "end of " + what, edit: otherwise})
+	if needed, err := r.wouldChange(otherwise); err != nil || !needed {
+		return err
+	}
+	_, err = r.change(ctx, change{what: "end of " + names[0], edit: otherwise})
 	return err
+}
+
+// wouldChange says whether an edit has anything to do.
+func (r *run) wouldChange(edit openclaw.EditFunc) (bool, error) {
+	config, err := r.Agents.Load()
+	if err != nil {
+		return false, r.configProblem(err)
+	}
+	operations, err := edit(config)
+	return len(operations) > 0, r.configProblem(err)
 }

@@ -25,6 +25,9 @@ type Agents interface {
 	FindRoom(ctx context.Context, text string) (id string, err error)
 	// RoomName is what people call a room; "" where the bot cannot see it.
 	RoomName(ctx context.Context, id string) string
+	// Tombstoned says whether OpenClaw remembers an agent of that id as deleted
+	// by its own program, and would not run a new one.
+	Tombstoned(ctx context.Context, id string) (bool, error)
 	// Purge deletes an agent's workspace. Errors: *WorkspaceKept.
 	Purge(agent openclaw.Agent, rest []openclaw.Agent) (path string, err error)
 }

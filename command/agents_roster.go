@@ -17,27 +17,6 @@ func (r *run) rosterCommands() []*cobra.Command {
 	return []*cobra.Command{r.addAgentCommand(), r.removeAgentCommand(), r.bindCommand(), r.unbindCommand()}
 }
 
-func (r *run) addAgentCommand() *cobra.Command {
-	var fresh openclaw.NewAgent
-	cmd := &cobra.Command{
-		Use:         "addagent NAME [--name TEXT] [--copy AGENT]",
-		Short:       "adds an agent to openclaw.json",
-		Long:        "With --copy it gets what the other agent has, but for what belongs to that one alone: name, workspace, identity. bind gives it a room.",
-		Example:     "addagent mix --copy mox",
-		Aliases:     []string{"add-agent"},
-		Args:        exactly(1, "the agent's id, for example mox"),
-		Annotations: map[string]string{laneKey: agentsLane},
-		RunE: r.does(func(ctx context.Context, r *run, args []string) (reply.Answer, error) {
-			fresh.ID = args[0]
-			next := reply.P("It answers nowhere yet: ", reply.Mono("%sbind %s ROOM", prompt(r.request), fresh.ID), " gives it a room.")
-			return r.change(ctx, change{what: "addagent " + fresh.ID, edit: openclaw.AddAgent(fresh), next: reply.Doc{next}})
-		}),
-	}
-	cmd.Flags().StringVar(&fresh.Name, "name", "", "the `text` that people see as its name")
-	cmd.Flags().StringVar(&fresh.CopyOf, "copy", "", "the `agent` whose settings it gets")
-	return cmd
-}
-
 func (r *run) removeAgentCommand() *cobra.Command {
 	var yes, purge bool
 	cmd := &cobra.Command{

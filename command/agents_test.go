@@ -87,6 +87,7 @@ func (c *claw) FindRoom(_ context.Context, text string) (string, error) {
 func (c *claw) RoomName(_ context.Context, id string) string {
 	return map[string]string{"!two:test": "Two"}[id]
 }
+func (c *claw) Tombstoned(_ context.Context, id string) (bool, error) { return id == "buried", nil }
 func (c *claw) Purge(a openclaw.Agent, _ []openclaw.Agent) (string, error) {
 	return "", &WorkspaceKept{Reason: "there is none for " + a.ID}
 }

@@ -60,6 +60,8 @@ type change struct {
 	after func(ctx context.Context, before *openclaw.Config) reply.Doc
 	// next tells what to do next.
 	next reply.Doc
+	// outcome, where it is set, is told what the gateway did.
+	outcome *openclaw.Outcome
 }
 
 // change previews, checks, asks, writes, and follows what the gateway does.
@@ -95,6 +97,9 @@ func (r *run) change(ctx context.Context, c change) (reply.Answer, error) {
 	})
 	if err != nil {
 		return reply.Answer{}, err
+	}
+	if c.outcome != nil {
+		*c.outcome = outcome
 	}
 	return made.answer(ctx, outcome, func() reply.Doc {
 		if c.after == nil {

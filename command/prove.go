@@ -12,6 +12,7 @@ import (
 	"github.com/githabideri/fraktalia/openclaw"
 	"github.com/githabideri/fraktalia/reply"
 	"github.com/githabideri/fraktalia/sandbox"
+	"github.com/githabideri/fraktalia/store"
 )
 
 // Speaking is what it takes to talk with an agent in a room.
@@ -30,6 +31,9 @@ type Workspaces interface {
 	// folder that its container has for one, and removes it. Errors:
 	// fs.ErrNotExist, fs.ErrPermission.
 	Written(ctx context.Context, agent, name string) (text, path string, err error)
+	// PlanWorkspace says what a new agent's workspace will be; nothing is made
+	// yet. Errors: *WorkspaceTaken, *BadTemplate.
+	PlanWorkspace(ctx context.Context, agent Newcomer) (NewWorkspace, error)
 }
 
 // PlainRoom says that a room is not encrypted, so that the bot says nothing there.
@@ -239,7 +243,7 @@ func (r *run) whileHeard(ctx context.Context, guest agentAccount, room string, d
 	if operations, err := edit(config); err != nil || len(operations) == 0 {
 		return errors.Join(r.configProblem(err), doUnless(err, do))
 	}
-	work, err := r.beginWork(ctx, "hear", guest.agent, hearing{room, guest.account})
+	work, err := r.beginWork(ctx, store.WorkHear, guest.agent, hearing{room, guest.account})
 	if err != nil {
 		return err
 	}
@@ -262,7 +266,7 @@ func doUnless(err error, do func() error) error {
 
 // hearNoMore ends what whileHeard began.
 func (r *run) hearNoMore(ctx context.Context, work *agentWork, h hearing) error {
-	if err := r.takeEditBack(ctx, work, "ask "+work.Agent, openclaw.HearNoMore(h.Room, h.Account, r.Settings.Bot)); err != nil {
+	if err := r.takeEditsBack(ctx, work, []string{"ask " + work.Agent}, openclaw.HearNoMore(h.Room, h.Account, r.Settings.Bot)); err != nil {
 		return err
 	}
 	return work.undone(ctx)

@@ -57,6 +57,10 @@ func (p *parlour) Written(_ context.Context, agent, name string) (string, string
 	return word + " " + p.hostname + "\n", "/home/max/" + name, nil
 }
 
+func (p *parlour) PlanWorkspace(context.Context, Newcomer) (NewWorkspace, error) {
+	return NewWorkspace{}, nil
+}
+
 // proving makes an agent that is bound to a room in which the bot is not heard.
 func proving(t *testing.T) (*bench, *claw, *parlour) {
 	t.Helper()

@@ -22,6 +22,8 @@ type Rooms interface {
 	// owners and others. An id beside an error is a room that was made but cannot
 	// be used. Errors: *AddressTaken.
 	MakeRoom(ctx context.Context, room NewRoom) (id string, err error)
+	// FindMade finds the room that was made for a purpose; "" where there is none.
+	FindMade(ctx context.Context, purpose string) (id string, err error)
 	// Disband removes everybody from a room that the bot made, and leaves it.
 	Disband(ctx context.Context, id string) error
 	// JoinedRooms lists the rooms that the bot is in.
@@ -46,6 +48,9 @@ type NewRoom struct {
 	Public bool
 	// Address is the part of its alias before the colon; "" for none.
 	Address string
+	// Purpose says for ever what the room was made for, so that it is found again
+	// by who could not note its id; "" for none.
+	Purpose string
 }
 
 // JoinedRoom is a room as somebody sees it who is in it.

@@ -204,16 +204,21 @@ func (r *run) agentAccount(agent string) (agentAccount, error) {
 	if _, err := config.Agent(agent); err != nil {
 		return agentAccount{}, r.configProblem(err)
 	}
-	account := config.MatrixAccount(agent)
-	user := config.MatrixUser(account)
-	if user == "" {
-		where := "channels.matrix.userId"
-		if account != "" {
-			where = "channels.matrix.accounts." + account + ".userId"
-		}
-		return agentAccount{}, Sorry("I do not know which Matrix account %s speaks with, so I cannot invite it: openclaw.json has no %s. Set it there; or make the room without --agent, invite the agent, and use %sbind.", agent, where, prompt(r.request))
+	guest := agentAccount{agent: agent, account: config.MatrixAccount(agent)}
+	err = r.identify(config, &guest)
+	return guest, err
+}
+
+// identify finds the account's id.
+func (r *run) identify(config *openclaw.Config, guest *agentAccount) error {
+	if guest.user = config.MatrixUser(guest.account); guest.user != "" {
+		return nil
 	}
-	return agentAccount{agent, account, user}, nil
+	where := "channels.matrix.userId"
+	if guest.account != "" {
+		where = "channels.matrix.accounts." + guest.account + ".userId"
+	}
+	return Sorry("I do not know which Matrix account %s speaks with, so I cannot invite it: openclaw.json has no %s. Set it there; or make the room without --agent, invite the agent, and use %sbind.", guest.agent, where, prompt(r.request))
 }
 
 // moveIn binds an agent to a room and invites it, in that order: OpenClaw
@@ -241,14 +246,7 @@ func (r *run) moveIn(ctx context.Context, guest agentAccount, room string) (repl
 
 // unmake takes a room back whose making failed half-way, and says so.
 func (r *run) unmake(ctx context.Context, id string, failed error) error {
-	ctx = context.WithoutCancel(ctx)
-	err := r.Rooms.Disband(ctx, id)
-	if driver, found := r.Server(ctx); err == nil && found == nil {
-		// What is left is an empty room; that it stays on some servers harms nobody.
-		if gone := driver.DeleteRoom(ctx, id); gone != nil && !errors.As(gone, new(homeserver.ErrUnsupported)) && !errors.As(gone, new(homeserver.ErrNotFound)) {
-			failed = errors.Join(failed, gone)
-		}
-	}
+	err := r.removeRoom(context.WithoutCancel(ctx), id)
 	sentence := "Nothing was made."
 	if err != nil {
 		sentence = fmt.Sprintf("The room %s is there all the same and could not be removed again.", id)
@@ -258,6 +256,23 @@ func (r *run) unmake(ctx context.Context, id string, failed error) error {
 		return &Problem{Sentence: problem.Sentence + " " + sentence, Detail: problem.Detail, Cause: errors.Join(failed, err)}
 	}
 	return Because(errors.Join(failed, err), "That did not work; the log says why. %s", sentence)
+}
+
+// removeRoom takes everybody out of a room that the bot has made, and has the
+// server forget it. What is left where a server cannot is an empty room, which
+// harms nobody.
+func (r *run) removeRoom(ctx context.Context, id string) error {
+	if err := r.Rooms.Disband(ctx, id); err != nil && !errors.As(err, new(*NotAllowed)) { // who has left may not look
+		return err
+	}
+	driver, err := r.Server(ctx)
+	if err == nil {
+		err = driver.DeleteRoom(ctx, id)
+	}
+	if notForUs(err) || errors.As(err, new(homeserver.ErrNotFound)) {
+		return nil
+	}
+	return err
 }
 
 // makeProblem words why a room could not be made.

@@ -76,6 +76,12 @@ func (s *Synapse) Users(ctx context.Context) ([]User, error) {
 	return users, nil
 }
 
+// Rename gives an account another name to be shown; "" takes it away.
+func (s *Synapse) Rename(ctx context.Context, userID, shown string) error {
+	return s.admin(ctx, request{action: "rename " + userID, method: http.MethodPut, path: "/_synapse/admin/v2/users/" + url.PathEscape(userID),
+		body: map[string]string{"displayname": shown}}, nil)
+}
+
 // User looks one account up, deactivated or not.
 func (s *Synapse) User(ctx context.Context, userID string) (User, error) {
 	var answer synapseUser

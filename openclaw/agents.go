@@ -94,6 +94,8 @@ type NewAgent struct {
 	ID     string
 	Name   string // optional
 	CopyOf string // optional: another agent, whose entry is copied but for what belongs to it alone
+	// Settings are what else the entry has; what is copied counts before them.
+	Settings []json5.Member
 }
 
 // personal are the members that two agents must not share.
@@ -129,6 +131,7 @@ func (n NewAgent) entry(c *Config) (json5.Value, error) {
 		entry.Members = append(entry.Members, json5.Member{Key: "name", Value: json5.StringValue(n.Name)})
 	}
 	if n.CopyOf == "" {
+		entry.Members = append(entry.Members, n.Settings...)
 		return entry, nil
 	}
 	other, err := c.Agent(n.CopyOf)
@@ -137,6 +140,11 @@ func (n NewAgent) entry(c *Config) (json5.Value, error) {
 	}
 	for _, m := range other.Value.Members {
 		if !personal(m.Key) {
+			entry.Members = append(entry.Members, m)
+		}
+	}
+	for _, m := range n.Settings {
+		if _, copied := entry.Member(m.Key); !copied {
 			entry.Members = append(entry.Members, m)
 		}
 	}

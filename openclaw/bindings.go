@@ -55,6 +55,10 @@ type BindRoom struct {
 	AgentID string
 	Room    string // the room's id; case counts
 	Account string // OpenClaw's Matrix account; empty for the default one
+	// Settings are what else a new entry of the room has.
+	Settings []json5.Member
+	// Join has an account that joins no room by itself join this one.
+	Join bool
 }
 
 // Bind binds a Matrix room to an agent, in all three places: the binding (an existing one of the room is turned to the
@@ -67,7 +71,7 @@ func Bind(b BindRoom) EditFunc {
 		}
 		list := b.binding(c)
 		if groups := c.roomsPath(b.Account); !c.has(groups.Then(json5.Key(b.Room))) {
-			entry := json5.ObjectValue(json5.Member{Key: "enabled", Value: json5.BoolValue(true)})
+			entry := json5.ObjectValue(append([]json5.Member{{Key: "enabled", Value: json5.BoolValue(true)}}, b.Settings...)...)
 			list = append(list, json5.Operation{Verb: json5.Set, Path: groups.Then(json5.Key(b.Room)), Value: entry})
 		}
 		return append(list, b.allow(c)...), nil
@@ -107,6 +111,11 @@ func (b BindRoom) allow(c *Config) []json5.Operation {
 	mode, _ := follow(c.Value(), base.Then(json5.Key("autoJoin")))
 	path := base.Then(json5.Key("autoJoinAllowlist"))
 	listed, _ := follow(c.Value(), path)
+	if b.Join && !c.MatrixJoins(b.Account) {
+		// Rooms that nobody has listed are joined as little as before.
+		return []json5.Operation{{Verb: json5.Set, Path: base.Then(json5.Key("autoJoin")), Value: json5.StringValue("allowlist")},
+			{Verb: json5.Set, Path: path, Value: json5.ArrayValue(json5.StringValue(b.Room))}}
+	}
 	if mode.Text != "allowlist" || slices.ContainsFunc(listed.Items, json5.StringValue(b.Room).Equal) {
 		return nil
 	}
@@ -234,4 +243,9 @@ func (c *Config) MatrixJoins(account string) bool {
 		}
 	}
 	return false
+}
+
+// HasMatrixAccount says whether OpenClaw has a Matrix account of that name; the default one always is there.
+func (c *Config) HasMatrixAccount(account string) bool {
+	return account == "" || c.has(matrixPath().Then(json5.Key("accounts"), json5.Key(account)))
 }
