@@ -167,7 +167,13 @@ func (a *addition) makeWorkspace(context.Context) (string, error) {
 	case errors.Is(err, fs.ErrExist):
 		return "", Because(err, "%s has come into being meanwhile.", a.space.Path)
 	}
-	return "", a.configProblem(err) // a full disk has its words there
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	if full := diskProblem(a.space.Path, err); full != nil {
+		return "", full
+	}
+	return "", err
 }
 
 func (a *addition) makeRoom(ctx context.Context) (string, error) {
@@ -202,7 +208,7 @@ func (a *addition) entry() openclaw.EditFunc {
 		json5.Member{Key: "sandbox", Value: json5.ObjectValue(text("mode", "all"), text("scope", "agent"), text("workspaceAccess", "rw"),
 			json5.Member{Key: "docker", Value: json5.ObjectValue(docker...)})})
 	room := openclaw.BindRoom{AgentID: a.wish.ID, Room: a.made.Room, Account: a.wish.account, Join: true,
-		Settings: []json5.Member{{Key: "requireMention", Value: json5.BoolValue(false)}}}
+		Settings: []json5.Member{{Key: "autoReply", Value: json5.BoolValue(true)}}}
 	return openclaw.InTurn(openclaw.AddAgent(agent), openclaw.Bind(room),
 		openclaw.Admit([]string{a.made.Room}, a.invite...), openclaw.Hear(a.made.Room, a.wish.account, a.Settings.Bot))
 }
@@ -234,7 +240,8 @@ func (a *addition) awaitArrival(ctx context.Context) (string, error) {
 	if err := a.People.Invite(ctx, a.made.Room, a.guest.user); err != nil {
 		return "", Because(err, "The agent's account %s could not be invited: %s", a.guest.user, reasonOf(err))
 	}
-	limited, cancel := context.WithTimeout(ctx, arrivalWithin)
+	within := min(arrivalWithin, a.answerWithin())
+	limited, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	for !a.Speaking.HasJoined(ctx, a.made.Room, a.guest.user) {
 		select {
@@ -243,7 +250,7 @@ func (a *addition) awaitArrival(ctx context.Context) (string, error) {
 			if ctx.Err() != nil {
 				return "", ctx.Err()
 			}
-			return "", Sorry("%s did not come into the room within %s. OpenClaw's Matrix account may not work; its log says more.", a.guest.user, arrivalWithin)
+			return "", Sorry("%s did not come into the room within %s. OpenClaw's Matrix account may not work; its log says more.", a.guest.user, within)
 		}
 	}
 	return "", nil
