@@ -193,30 +193,36 @@ func (a *agents) RemoveSandboxes(ctx context.Context, agent string) (removed int
 	return removed, nil
 }
 
-// Purge implements command.Agents. A workspace that holds anything beside this
+// AsideOf implements command.Agents. A workspace that holds anything beside this
 // agent's own files is kept.
-func (a *agents) Purge(agent openclaw.Agent, rest []openclaw.Agent) (string, error) {
+func (a *agents) AsideOf(agent openclaw.Agent, rest []openclaw.Agent) (path, aside string, err error) {
 	home := filepath.Dir(a.path)
 	if !filepath.IsAbs(workspaceOf(agent, home)) {
-		return "", &command.WorkspaceKept{Reason: workspaceOf(agent, home) + " is no absolute path, so I do not know where it is"}
+		return "", "", &command.WorkspaceKept{Reason: workspaceOf(agent, home) + " is no absolute path, so I do not know where it is"}
 	}
-	path, err := filepath.EvalSymlinks(workspaceOf(agent, home))
+	path, err = filepath.EvalSymlinks(workspaceOf(agent, home))
 	if errors.Is(err, os.ErrNotExist) {
-		return "", &command.WorkspaceKept{Reason: "there is none at " + workspaceOf(agent, home)}
+		return "", "", &command.WorkspaceKept{Reason: "there is none at " + workspaceOf(agent, home)}
 	}
 	if err != nil {
-		return "", fmt.Errorf("find the workspace of %s: %w", agent.ID, err)
+		return "", "", fmt.Errorf("find the workspace of %s: %w", agent.ID, err)
 	}
 	for _, keep := range a.held(rest) {
 		if real, err := filepath.EvalSymlinks(keep); err == nil {
 			keep = real
 		}
 		if within(keep, path) {
-			return path, &command.WorkspaceKept{Reason: path + " also holds " + keep}
+			return "", "", &command.WorkspaceKept{Reason: path + " also holds " + keep}
 		}
 	}
-	return path, os.RemoveAll(path)
+	return path, path + removedMark + time.Now().UTC().Format(asideForm), nil
 }
+
+// What was moved aside has this behind its name, and when.
+const (
+	removedMark = ".removed-"
+	asideForm   = "20060102-150405"
+)
 
 // held lists the folders that no workspace may contain if it is to be deleted.
 func (a *agents) held(rest []openclaw.Agent) []string {

@@ -17,6 +17,7 @@ import (
 	"github.com/githabideri/fraktalia/openclaw"
 	"github.com/githabideri/fraktalia/openclaw/json5"
 	"github.com/githabideri/fraktalia/store"
+	"github.com/githabideri/fraktalia/workspace"
 )
 
 const house = `{
@@ -45,8 +46,8 @@ func newHouse(t *testing.T) *agents {
 	return newAgents(c, nil, nil, func(context.Context, openclaw.Event) {}, logrus.NewEntry(log))
 }
 
-// A workspace is deleted only where nothing else is in it.
-func TestPurgeKeepsWhatBelongsToOthers(t *testing.T) {
+// A workspace is moved or deleted only where nothing else is in it.
+func TestAsideKeepsWhatBelongsToOthers(t *testing.T) {
 	a := newHouse(t)
 	home := filepath.Dir(a.path)
 	agent := func(id, workspace string) openclaw.Agent {
@@ -67,7 +68,7 @@ func TestPurgeKeepsWhatBelongsToOthers(t *testing.T) {
 		"none": agent("x", ""), "a relative one": agent("x", "work/mox/notes"),
 	} {
 		var kept *command.WorkspaceKept
-		if path, err := a.Purge(one, others); !errors.As(err, &kept) {
+		if path, _, err := a.AsideOf(one, others); !errors.As(err, &kept) {
 			t.Errorf("%s: %s, %v", name, path, err)
 		}
 	}
@@ -75,10 +76,15 @@ func TestPurgeKeepsWhatBelongsToOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, one := range []openclaw.Agent{agent("mix", ""), agent("y", filepath.Join(home, "work/mox/notes"))} {
-		path, err := a.Purge(one, others)
+		path, aside, err := a.AsideOf(one, others)
 		must(t, err)
-		if _, err := os.Stat(path); !os.IsNotExist(err) {
+		must(t, workspace.Move(path, aside))
+		if err := workspace.Move(path, aside); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%s is still there: %v", path, err)
+		}
+		must(t, os.Mkdir(path, 0o700))
+		if err := workspace.Move(aside, path); !errors.Is(err, os.ErrExist) {
+			t.Errorf("%s was replaced: %v", path, err)
 		}
 	}
 }

@@ -134,3 +134,12 @@ func (w workspaces) folders(ctx context.Context, id string) ([]string, error) {
 	}
 	return list, nil
 }
+
+// EraseRecords implements command.Workspaces.
+func (w workspaces) EraseRecords(agent string) ([]string, error) {
+	folder := filepath.Join(filepath.Dir(w.path), "agents", agent)
+	if _, err := os.Lstat(folder); errors.Is(err, fs.ErrNotExist) || agent == "" || filepath.Base(agent) != agent {
+		return nil, nil
+	}
+	return []string{folder}, os.RemoveAll(folder)
+}

@@ -113,6 +113,7 @@ func (n *nursery) Written(_ context.Context, agent, name string) (string, string
 	text, err := os.ReadFile(path)
 	return string(text), path, err
 }
+func (n *nursery) EraseRecords(string) ([]string, error) { return []string{"agents"}, nil }
 func (n *nursery) PlanWorkspace(_ context.Context, agent Newcomer) (NewWorkspace, error) {
 	path := filepath.Join(n.at, agent.ID)
 	if n.fails == "workspace" {

@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -189,18 +188,20 @@ func (c *Commands) recoverAll(ctx context.Context, tell func(reply.Doc)) error {
 func (r *run) recoverWork(ctx context.Context, work *agentWork) (reply.Doc, error) {
 	switch work.Kind {
 	case store.WorkAdd:
-		var made additionMade
-		if err := json.Unmarshal([]byte(work.Made), &made); err != nil {
-			return nil, fmt.Errorf("read what was made for %s: %w", work.Agent, err)
+		made, err := readMade[additionMade](work.AgentWork)
+		if err != nil {
+			return nil, err
 		}
-		back, left, err := r.undoAddition(ctx, work, made)
+		back, left, err := r.undoAddition(ctx, work, *made)
 		return reply.Say(reply.Bold("%s", work.Agent), " was being added when I was stopped. ", backText(back, left), " Say it again to add it."), err
+	case store.WorkRemove:
+		return r.recoverRemoval(ctx, work)
 	case store.WorkHear:
-		var h hearing
-		if err := json.Unmarshal([]byte(work.Made), &h); err != nil {
-			return nil, fmt.Errorf("read where %s listens to me: %w", work.Agent, err)
+		h, err := readMade[hearing](work.AgentWork)
+		if err != nil {
+			return nil, err
 		}
-		return nil, r.hearNoMore(ctx, work, h)
+		return nil, r.hearNoMore(ctx, work, *h)
 	}
 	return nil, nil
 }

@@ -16,6 +16,10 @@ import (
 // program was told to stop; the rest is taken back at its next start.
 const workExtra = 4 * time.Second
 
+// workEdits is how many changes of openclaw.json a work's own are looked for
+// among.
+const workEdits = 500
+
 // agentWork is something that is done for an agent in several steps, each
 // written down before.
 type agentWork struct {
@@ -56,7 +60,7 @@ func (w *agentWork) undone(ctx context.Context) error { return w.save(ctx, store
 // changed the file since, else by the edit that undoes all of them. It is no
 // error where there is nothing to take back.
 func (r *run) takeEditsBack(ctx context.Context, w *agentWork, names []string, otherwise openclaw.EditFunc) error {
-	edits, err := r.Records.ConfigEdits(ctx, historyLength)
+	edits, err := r.Records.ConfigEdits(ctx, workEdits)
 	if err != nil {
 		return err
 	}

@@ -28,8 +28,9 @@ type Agents interface {
 	// Tombstoned says whether OpenClaw remembers an agent of that id as deleted
 	// by its own program, and would not run a new one.
 	Tombstoned(ctx context.Context, id string) (bool, error)
-	// Purge deletes an agent's workspace. Errors: *WorkspaceKept.
-	Purge(agent openclaw.Agent, rest []openclaw.Agent) (path string, err error)
+	// AsideOf says where an agent's workspace is, and to where it would be moved
+	// aside. Errors: *WorkspaceKept.
+	AsideOf(agent openclaw.Agent, rest []openclaw.Agent) (path, aside string, err error)
 }
 
 // AgentSandbox is a container of an agent.

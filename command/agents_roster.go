@@ -2,9 +2,6 @@ package command
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,72 +12,6 @@ import (
 
 func (r *run) rosterCommands() []*cobra.Command {
 	return []*cobra.Command{r.addAgentCommand(), r.removeAgentCommand(), r.bindCommand(), r.unbindCommand()}
-}
-
-func (r *run) removeAgentCommand() *cobra.Command {
-	var yes, purge bool
-	cmd := &cobra.Command{
-		Use:         "removeagent NAME [--purge] [--yes]",
-		Short:       "removes an agent, its bindings and its sandbox",
-		Long:        "Shows first what will go. The workspace stays, unless --purge says that it goes as well, and that is the one thing that undo does not bring back.",
-		Example:     "removeagent mox",
-		Aliases:     []string{"remove-agent"},
-		Args:        exactly(1, "the agent's id, for example mox"),
-		Annotations: map[string]string{laneKey: agentsLane},
-		RunE: r.does(func(ctx context.Context, r *run, args []string) (reply.Answer, error) {
-			return removeAgent(ctx, r, args[0], yes, purge)
-		}),
-	}
-	cmd.Flags().BoolVar(&purge, "purge", false, "delete its workspace, too")
-	skipsQuestion(cmd, &yes)
-	return cmd
-}
-
-func removeAgent(ctx context.Context, r *run, id string, yes, purge bool) (reply.Answer, error) {
-	question := reply.Line{"Remove ", reply.Bold("%s", id), ", its bindings and its sandbox? The workspace stays."}
-	if purge {
-		question = reply.Line{"Remove ", reply.Bold("%s", id), ", its bindings and its sandbox, and delete its workspace for good?"}
-	}
-	return r.change(ctx, change{
-		what: "removeagent " + id,
-		edit: openclaw.RemoveAgent(id),
-		ask:  question,
-		yes:  yes,
-		after: func(ctx context.Context, before *openclaw.Config) reply.Doc {
-			return r.clearAway(ctx, before, id, purge)
-		},
-	})
-}
-
-// clearAway removes what an agent leaves behind outside of the configuration.
-func (r *run) clearAway(ctx context.Context, before *openclaw.Config, id string, purge bool) reply.Doc {
-	var doc reply.Doc
-	switch n, err := r.Agents.RemoveSandboxes(ctx, id); {
-	case err != nil:
-		doc = append(doc, reply.P("Its sandbox could not be removed, because the Docker engine did not do it; remove the container by hand."))
-	case n > 0:
-		doc = append(doc, reply.P(fmt.Sprintf("Its sandbox is removed (%d %s).", n, plural(n, "container", "containers"))))
-	}
-	if !purge {
-		return doc
-	}
-	roster, err := before.Agents()
-	if err != nil {
-		return doc
-	}
-	at := slices.IndexFunc(roster, func(a openclaw.Agent) bool { return a.ID == id })
-	if at < 0 {
-		return doc
-	}
-	path, err := r.Agents.Purge(roster[at], slices.Delete(slices.Clone(roster), at, at+1))
-	var kept *WorkspaceKept
-	switch {
-	case errors.As(err, &kept):
-		return append(doc, reply.P("Its workspace stays: "+kept.Reason+"."))
-	case err != nil:
-		return append(doc, reply.P("Its workspace ", reply.Mono("%s", path), " could not be deleted whole; look at it by hand."))
-	}
-	return append(doc, reply.P("Its workspace ", reply.Mono("%s", path), " is deleted."))
 }
 
 // WorkspaceKept says why a workspace is not deleted.

@@ -88,8 +88,8 @@ func (c *claw) RoomName(_ context.Context, id string) string {
 	return map[string]string{"!two:test": "Two"}[id]
 }
 func (c *claw) Tombstoned(_ context.Context, id string) (bool, error) { return id == "buried", nil }
-func (c *claw) Purge(a openclaw.Agent, _ []openclaw.Agent) (string, error) {
-	return "", &WorkspaceKept{Reason: "there is none for " + a.ID}
+func (c *claw) AsideOf(a openclaw.Agent, _ []openclaw.Agent) (string, string, error) {
+	return "", "", &WorkspaceKept{Reason: "there is none for " + a.ID}
 }
 
 func newClaw(t *testing.T) (*bench, *claw) {
@@ -98,7 +98,8 @@ func newClaw(t *testing.T) (*bench, *claw) {
 	c := &claw{path: filepath.Join(t.TempDir(), "openclaw.json"), rooms: map[string]string{"#one:test": "!one:test", "Family room": "!one:test"},
 		outcome: openclaw.Outcome{Verdict: openclaw.Applied}}
 	c.write(t, clawText)
-	b.commands.services.Agents = c
+	s := &b.commands.services
+	s.Agents, s.Speaking, s.Workspaces = c, &parlour{c: c}, &parlour{c: c}
 	return b, c
 }
 

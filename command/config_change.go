@@ -55,6 +55,8 @@ type change struct {
 	// written, unless yes.
 	ask reply.Line
 	yes bool
+	// begin is called when it is sure that it will be tried to write.
+	begin func(ctx context.Context) error
 	// after does what belongs to the change outside of the file, once it is
 	// written and not rejected.
 	after func(ctx context.Context, before *openclaw.Config) reply.Doc
@@ -89,6 +91,11 @@ func (r *run) change(ctx context.Context, c change) (reply.Answer, error) {
 		}
 		if !yes {
 			return reply.Answer{}, Sorry("Not done; nothing was changed.")
+		}
+	}
+	if c.begin != nil {
+		if err := c.begin(ctx); err != nil {
+			return reply.Answer{}, err
 		}
 	}
 	made := &written{run: r, what: c.what, valid: validity(report), diff: diff}

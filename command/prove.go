@@ -34,6 +34,9 @@ type Workspaces interface {
 	// PlanWorkspace says what a new agent's workspace will be; nothing is made
 	// yet. Errors: *WorkspaceTaken, *BadTemplate.
 	PlanWorkspace(ctx context.Context, agent Newcomer) (NewWorkspace, error)
+	// EraseRecords deletes what OpenClaw keeps of an agent that is in its
+	// configuration no more: sessions, and what was said in them.
+	EraseRecords(agent string) (paths []string, err error)
 }
 
 // PlainRoom says that a room is not encrypted, so that the bot says nothing there.

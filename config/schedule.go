@@ -48,8 +48,12 @@ func (a Answer) Duration() time.Duration {
 	return d
 }
 
-// UnmarshalYAML reads a time such as "3m" or "90s".
+// UnmarshalYAML reads a time such as "3m" or "90s"; "" is what it is without
+// anybody saying.
 func (a *Answer) UnmarshalYAML(node *yaml.Node) error {
+	if node.Value == "" {
+		return nil
+	}
 	*a = Answer(node.Value)
 	if d, err := time.ParseDuration(node.Value); err != nil || d < leastAnswer || d > mostAnswer {
 		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: %q is no time between 1s and 1h, such as \"3m\"", node.Line, node.Value)}}

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"golang.org/x/sys/unix"
 )
 
 // New is a workspace that is to be made.
@@ -86,6 +88,15 @@ func (n New) give(path string, folder bool) error {
 func Discard(path string) error {
 	if err := errors.Join(os.RemoveAll(path), os.RemoveAll(path+unfinished)); err != nil {
 		return fmt.Errorf("discard a workspace: %w", err)
+	}
+	return nil
+}
+
+// Move gives a folder another name beside it, and replaces nothing that has
+// that name. Errors: fs.ErrExist, fs.ErrNotExist, fs.ErrPermission.
+func Move(from, to string) error {
+	if err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE); err != nil {
+		return &fs.PathError{Op: "move to " + to, Path: from, Err: err}
 	}
 	return nil
 }
