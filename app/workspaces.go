@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/githabideri/fraktalia/command"
 	"github.com/githabideri/fraktalia/config"
@@ -142,4 +143,66 @@ func (w workspaces) EraseRecords(agent string) ([]string, error) {
 		return nil, nil
 	}
 	return []string{folder}, os.RemoveAll(folder)
+}
+
+// Remains implements command.Workspaces: what lies in OpenClaw's folder under
+// the names that it gives, and what was moved aside.
+func (w workspaces) Remains(known []string) (list []command.Remains, err error) {
+	home := filepath.Dir(w.path)
+	settings, err := w.Load()
+	if err != nil {
+		return nil, err
+	}
+	roots := []string{filepath.Join(home, "workspace-*")}
+	if shared := defaultsOf(settings); shared.Text("workspace") != "" {
+		roots = append(roots, filepath.Join(workspaceOf(shared, home), "*"+removedMark+"*"))
+	}
+	roster, err := settings.Agents()
+	if err != nil {
+		return nil, err
+	}
+	for _, root := range roots {
+		paths, _ := filepath.Glob(root)
+		for _, path := range paths {
+			name, _, aside := strings.Cut(strings.TrimPrefix(filepath.Base(path), "workspace-"), removedMark)
+			if (aside || !slices.Contains(known, name)) && isFolder(path) && !w.inUse(path, roster) {
+				list = append(list, command.Remains{Agent: name, Path: path})
+			}
+		}
+	}
+	paths, _ := filepath.Glob(filepath.Join(home, "agents", "*"))
+	for _, path := range paths {
+		if name := filepath.Base(path); !slices.Contains(known, name) && isFolder(path) {
+			list = append(list, command.Remains{Agent: name, Path: path, Records: true})
+		}
+	}
+	return list, nil
+}
+
+// EraseRemains implements command.Workspaces.
+func (w workspaces) EraseRemains(left command.Remains, known []string) error {
+	now, err := w.Remains(known)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(now, left) {
+		return command.Sorry("It is in use again, or gone.")
+	}
+	return os.RemoveAll(left.Path)
+}
+
+// inUse says whether a folder is an agent's workspace, lies in one, or holds
+// one or anything else that is needed.
+func (w workspaces) inUse(path string, roster []openclaw.Agent) bool {
+	for _, held := range w.held(roster) {
+		if within(held, path) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(roster, func(a openclaw.Agent) bool { return within(path, workspaceOf(a, filepath.Dir(w.path))) })
+}
+
+func isFolder(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.IsDir()
 }

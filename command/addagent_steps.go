@@ -222,10 +222,10 @@ func (a *addition) writeEntry(ctx context.Context) (string, error) {
 	}
 	var down *openclaw.GatewayDownError
 	var other *OtherFile
-	if errors.As(outcome.Err, &down) || errors.As(outcome.Err, &other) || errors.Is(outcome.Err, context.DeadlineExceeded) {
-		return "", Because(outcome.Err, "It is written, but %s.", gatewayText(outcome))
+	if errors.As(outcome.Err, &down) && (down.Err == nil || down.Refused()) || errors.As(outcome.Err, &other) {
+		return "", Because(outcome.Err, "It was written, but %s.", gatewayText(outcome))
 	}
-	return gatewayText(outcome), nil
+	return gatewayText(outcome), nil // a slow gateway shows itself in the next steps
 }
 
 const (

@@ -6,12 +6,14 @@ import (
 
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/githabideri/fraktalia/homeserver"
 	"github.com/githabideri/fraktalia/openclaw"
+	"github.com/githabideri/fraktalia/openclaw/json5"
 	"github.com/githabideri/fraktalia/reply"
 	"github.com/githabideri/fraktalia/sandbox"
 	"github.com/githabideri/fraktalia/store"
@@ -29,6 +31,8 @@ type nursery struct {
 	// heard is the configuration while the agent was asked.
 	heard string
 	room  string // in which it was asked
+	// remains are folders of agents that are gone.
+	remains []Remains
 }
 
 // crib is a town in which rooms are listed and accounts named.
@@ -94,6 +98,9 @@ type noRoles struct{ *store.Store }
 func (noRoles) SaveRole(context.Context, store.Role) error { return errors.New("the disk is full") }
 
 func (n *nursery) HasJoined(_ context.Context, room, user string) bool {
+	if user == "@bot:test" {
+		return n.rooms.made[room] != ""
+	}
 	return n.fails != "never" && n.town.in[room+user] == Invited
 }
 func (n *nursery) Exchange(ctx context.Context, room, _, text string, heard func(string) bool) error {
@@ -114,6 +121,11 @@ func (n *nursery) Written(_ context.Context, agent, name string) (string, string
 	return string(text), path, err
 }
 func (n *nursery) EraseRecords(string) ([]string, error) { return []string{"agents"}, nil }
+func (n *nursery) Remains([]string) ([]Remains, error)   { return n.remains, nil }
+func (n *nursery) EraseRemains(left Remains, _ []string) error {
+	n.remains = slices.DeleteFunc(n.remains, func(r Remains) bool { return r == left })
+	return nil
+}
 func (n *nursery) PlanWorkspace(_ context.Context, agent Newcomer) (NewWorkspace, error) {
 	path := filepath.Join(n.at, agent.ID)
 	if n.fails == "workspace" {
@@ -127,6 +139,13 @@ func (n *nursery) PlanWorkspace(_ context.Context, agent Newcomer) (NewWorkspace
 	}
 	return NewWorkspace{User: "1000:1000", New: workspace.New{Path: path, Owner: workspace.State{UID: os.Geteuid(), GID: os.Getegid(), Mode: 0o700},
 		Files: map[string]string{"AGENTS.md": "I am " + agent.Name + " in " + agent.Room}}}, nil
+}
+
+func (n *nursery) AsideOf(agent openclaw.Agent, rest []openclaw.Agent) (string, string, error) {
+	if path := agent.Text("workspace"); path != "" {
+		return path, path + ".removed", nil
+	}
+	return n.claw.AsideOf(agent, rest)
 }
 
 // Commit puts back what the gateway rejects, once.
@@ -212,7 +231,7 @@ func TestAgentIsAddedWhole(t *testing.T) {
 func TestAgentIsAddedOrNothingIs(t *testing.T) {
 	for fails, want := range map[string]string{
 		"workspace": "the log says why.", "room": "the log says why.", "half a room": "the log says why.",
-		"rejected": "The gateway rejected it, so I put the file back as it was", "down": "It is written, but the gateway is down: it takes effect when it starts.",
+		"rejected": "The gateway rejected it, so I put the file back as it was", "down": "It was written, but the gateway is down: it takes effect when it starts.",
 		"arrival": "The agent's account @agent:test could not be invited", "never": "@agent:test did not come into the room within 300ms",
 		"name": "The homeserver at http://town does not answer", "role": "the log says why.", "proof": "mix answered, but not with the word", "end": "The gateway rejected it", "shy": "Inviting @shy:test failed",
 	} {
@@ -334,6 +353,130 @@ func TestAdditionMistakes(t *testing.T) {
 		}
 		if works, _ := n.records.AgentWorks(t.Context(), store.WorkUndone); len(works) > 0 || len(n.rooms.made) > 1 {
 			t.Errorf("%s: something was made: %+v", line, works)
+		}
+	}
+}
+
+// A removal is shown, done and told part by part; undo brings everything back,
+// to the byte.
+func TestAgentIsRemovedAndBroughtBack(t *testing.T) {
+	n := newNursery(t, "")
+	if _, err := n.do(t, addMix); err != nil {
+		t.Fatal(err)
+	}
+	added := n.text(t)
+	n.desk.yes = false
+	if _, err := n.do(t, "removeagent mix"); err == nil || n.text(t) != added {
+		t.Fatalf("%v\n%s", err, n.text(t))
+	}
+	question := n.desk.question.Text()
+	for _, want := range []string{"-      mix: ", "@agent:test leaves !new:test.", "Its role ends.", filepath.Join(n.at, "mix") + " is moved aside.", "!undo brings it back."} {
+		if !strings.Contains(question, want) {
+			t.Errorf("the question has no %q:\n%s", want, question)
+		}
+	}
+	n.desk.yes = true
+	out := n.journaled(t, "removeagent mix")
+	for _, want := range []string{"@agent:test is out of !new:test.", "@agent:test has no role any more.", "Its workspace is moved aside, to "} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the receipt has no %q:\n%s", want, out)
+		}
+	}
+	_, role, _ := n.records.RoleOf(t.Context(), "@agent:test")
+	if _, err := os.Stat(filepath.Join(n.at, "mix")); !os.IsNotExist(err) || role || n.town.in["!new:test@agent:test"] != "" || n.town.users["@agent:test"].DisplayName != "Claw" {
+		t.Errorf("left: %v %v %v %+v", err, role, n.town.in, n.town.users["@agent:test"])
+	}
+	if out := n.journaled(t, "undo"); !strings.Contains(out, "@agent:test is invited to !new:test again.") {
+		t.Error(out)
+	}
+	back, role, _ := n.records.RoleOf(t.Context(), "@agent:test")
+	if _, err := os.Stat(filepath.Join(n.at, "mix", "AGENTS.md")); err != nil || n.text(t) != added || !role || back.Agent != "mix" || n.town.users["@agent:test"].DisplayName != "Mix" {
+		t.Errorf("%v %v %+v\n%s", err, role, n.town.users["@agent:test"], n.text(t))
+	}
+	if _, err := n.do(t, "removeagent mix --back 99"); err == nil || !strings.Contains(err.Error(), "There is no removal 99 of mix") {
+		t.Error(err)
+	}
+	text, err := n.do(t, "removeagent mix --erase")
+	if left, _ := os.ReadDir(n.at); err != nil || len(left) > 0 || len(n.rooms.made) != 1 || !strings.Contains(text, "The room that was made for it is removed.") {
+		t.Errorf("%v %v %v\n%s", err, left, n.rooms.made, text)
+	}
+}
+
+// Killed in the middle, a removal is brought to its end; or it had not begun.
+func TestRemovalIsFinishedLater(t *testing.T) {
+	n := newNursery(t, "")
+	if _, err := n.do(t, addMix); err != nil {
+		t.Fatal(err)
+	}
+	r := n.run(t)
+	rm, err := r.plannedRemoval(t.Context(), "mix", false)
+	must(t, err)
+	_, err = r.beginWork(t.Context(), store.WorkRemove, "mix", rm.made)
+	must(t, err)
+	if told := n.recover(t); !strings.Contains(told, "mix was to be removed when I was stopped; nothing of it was.") {
+		t.Error(told)
+	}
+	_, err = r.beginWork(t.Context(), store.WorkRemove, "mix", rm.made)
+	must(t, err)
+	if _, err := r.change(t.Context(), change{what: "removeagent mix", edit: openclaw.RemoveAgent("mix")}); err != nil {
+		t.Fatal(err)
+	}
+	told := n.recover(t)
+	if _, err := os.Stat(filepath.Join(n.at, "mix")); !os.IsNotExist(err) || !strings.Contains(told, "mix was being removed when I was stopped; I have done the rest.") || !strings.Contains(told, "has no role any more") {
+		t.Errorf("%v %s", err, told)
+	}
+}
+
+// What is left of agents is found, and goes only where somebody says so; words
+// and files of people only where they say that, too.
+func TestOrphansAreFoundAndOffered(t *testing.T) {
+	n := newNursery(t, "")
+	if _, err := n.do(t, addMix); err != nil {
+		t.Fatal(err)
+	}
+	clean, err := n.do(t, "agents --orphans")
+	if err != nil || clean != "Nothing is left of agents that are not in openclaw.json." {
+		t.Fatalf("%v %s", err, clean)
+	}
+	before := n.text(t)
+	config, err := n.Load() // as another program does it: the entry and the binding, and no more
+	must(t, err)
+	agent, err := config.Agent("mix")
+	must(t, err)
+	plan, err := config.Plan(openclaw.Operations(json5.Operation{Verb: json5.Unset, Path: agent.Path}, json5.Operation{Verb: json5.Unset, Path: json5.Path{json5.Key("bindings"), json5.Index(1)}}))
+	must(t, err)
+	_, err = plan.Commit(t.Context())
+	must(t, err)
+	n.remains = []Remains{{Agent: "mix", Path: "/home/workspace-mix"}}
+	left := n.text(t)
+	n.desk.choice = 2
+	text, err := n.do(t, "agents --orphans")
+	for _, want := range []string{"sbx", "!new:test: no agent is bound to it", "@agent:test", "Mix's room", "/home/workspace-mix", "Nothing was removed."} {
+		if err != nil || !strings.Contains(text, want) {
+			t.Errorf("%v: no %q in\n%s", err, want, text)
+		}
+	}
+	if n.text(t) != left || left == before {
+		t.Errorf("changed to\n%s", n.text(t))
+	}
+	n.desk.choice = 0
+	if _, err = n.do(t, "agents --orphans"); err != nil || strings.Contains(n.text(t), "!new:test") || len(n.remains) != 1 || len(n.rooms.made) != 2 || len(n.claw.removed) == 0 {
+		t.Errorf("%v %v %v %v\n%s", err, n.remains, n.rooms.made, n.claw.removed, n.text(t))
+	}
+	if _, had, _ := n.records.RoleOf(t.Context(), "@agent:test"); had {
+		t.Error("the role is left")
+	}
+	n.desk.choice = 1
+	if _, err = n.do(t, "agents --orphans"); err != nil || len(n.remains) > 0 || len(n.rooms.made) != 1 {
+		t.Errorf("%v %v %v", err, n.remains, n.rooms.made)
+	}
+	for role, request := range map[string]Request{"agent": {Sender: "@agent:test", Role: Agent}} {
+		n.commands.services.Settings.Policies = map[Role]Policy{Agent: {May: []string{"agents"}}}
+		if _, err := n.doAs(t, request, "agents --orphans"); err == nil || !strings.Contains(err.Error(), "Only the owners") {
+			t.Errorf("%s: %v", role, err)
+		}
+		if _, err := n.doAs(t, request, "agents"); err != nil {
+			t.Errorf("%s: %v", role, err)
 		}
 	}
 }

@@ -66,13 +66,22 @@ func (e *AmbiguousRoom) Error() string { return "several rooms are called " + e.
 const agentsLane = "agents"
 
 func (r *run) agentsFamily() []*cobra.Command {
+	var orphans bool
 	agents := &cobra.Command{
-		Use:         "agents",
-		Short:       "lists OpenClaw's agents, their sandboxes and rooms",
+		Use:   "agents [--orphans]",
+		Short: "lists OpenClaw's agents, their sandboxes and rooms",
+		Long: "With --orphans: what is left of agents that are not in openclaw.json any more, such as containers, entries of rooms, roles, rooms that were made for them, workspaces and sessions; " +
+			"I ask what of it is to be removed.",
 		Args:        none,
-		Annotations: map[string]string{quickKey: "yes", jsonKey: "yes"},
-		RunE:        r.does(listAgents),
+		Annotations: map[string]string{quickKey: "yes", jsonKey: "yes", laneKey: agentsLane, slowKey: "orphans"},
+		RunE: r.does(func(ctx context.Context, r *run, args []string) (reply.Answer, error) {
+			if orphans {
+				return listOrphans(ctx, r)
+			}
+			return listAgents(ctx, r, args)
+		}),
 	}
+	agents.Flags().BoolVar(&orphans, "orphans", false, "find what removed and renamed agents have left, and offer to remove it")
 	family := append([]*cobra.Command{agents, r.agentCommand()}, r.isolationFamily()...)
 	return append(append(family, r.rosterCommands()...), r.configCommands()...)
 }

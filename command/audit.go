@@ -157,7 +157,10 @@ type readOnly struct{ known map[string]bool }
 func newReadOnly() readOnly { return readOnly{map[string]bool{}} }
 
 func (o readOnly) is(line string) bool {
-	name, _, _ := strings.Cut(strings.TrimPrefix(line, "!"), " ")
+	name, rest, _ := strings.Cut(strings.TrimPrefix(line, "!"), " ")
+	if strings.Contains(rest, "--orphans") {
+		return false // it asks what to remove
+	}
 	if quick, ok := o.known[name]; ok {
 		return quick
 	}

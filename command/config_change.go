@@ -214,6 +214,8 @@ func gatewayText(o openclaw.Outcome) string {
 		return "but the gateway at openclaw.gateway runs with another file, " + other.Path + ", so this does nothing there"
 	case o.Verdict == openclaw.Applied:
 		return fmt.Sprintf("applied by the gateway after %.1f s", o.Took.Seconds())
+	case errors.As(o.Err, &down) && !down.Refused() && down.Err != nil:
+		return "the gateway does not answer in time, so I do not know whether it applied it"
 	case errors.As(o.Err, &down):
 		return "the gateway is down: it takes effect when it starts"
 	case errors.As(o.Err, &status) && status.Status == 404:

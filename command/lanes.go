@@ -35,7 +35,7 @@ func (l *lanes) of(name string) chan struct{} {
 // found nothing wrong with the line, so mistakes and help wait for nobody.
 func (r *run) enterLane(cmd *cobra.Command, _ []string) error {
 	name := cmd.Annotations[laneKey]
-	if name == "" {
+	if name == "" || cmd.Annotations[quickKey] != "" && !slowed(cmd) {
 		return nil
 	}
 	if name == r.within {
@@ -43,6 +43,12 @@ func (r *run) enterLane(cmd *cobra.Command, _ []string) error {
 		return nil
 	}
 	return r.enter(cmd.Context(), name)
+}
+
+// slowed says that a quick command has got the flag with which it is none.
+func slowed(cmd *cobra.Command) bool {
+	flag := cmd.Annotations[slowKey]
+	return flag != "" && cmd.Flags().Changed(flag)
 }
 
 // enter waits until a lane is free.

@@ -72,7 +72,7 @@ func (r *run) permit(ctx context.Context, cmd *cobra.Command, args []string) err
 	}
 	policy := r.Settings.Policies[r.request.Role]
 	name := capability(cmd, args)
-	if slices.Contains(policy.May, name) && slices.Contains(readable(), name) && cmd.Annotations[quickKey] != "" {
+	if slices.Contains(policy.May, name) && slices.Contains(readable(), name) && cmd.Annotations[quickKey] != "" && !slowed(cmd) {
 		return r.unhurried()
 	}
 	limit, known := limits()[name]

@@ -37,6 +37,10 @@ type Workspaces interface {
 	// EraseRecords deletes what OpenClaw keeps of an agent that is in its
 	// configuration no more: sessions, and what was said in them.
 	EraseRecords(agent string) (paths []string, err error)
+	// Remains lists folders that agents have left who are none of the known ones;
+	// EraseRemains deletes one that still is such.
+	Remains(known []string) ([]Remains, error)
+	EraseRemains(left Remains, known []string) error
 }
 
 // PlainRoom says that a room is not encrypted, so that the bot says nothing there.

@@ -63,6 +63,9 @@ func (p *parlour) PlanWorkspace(context.Context, Newcomer) (NewWorkspace, error)
 
 func (p *parlour) EraseRecords(string) ([]string, error) { return nil, nil }
 
+func (p *parlour) Remains([]string) ([]Remains, error)  { return nil, nil }
+func (p *parlour) EraseRemains(Remains, []string) error { return nil }
+
 // proving makes an agent that is bound to a room in which the bot is not heard.
 func proving(t *testing.T) (*bench, *claw, *parlour) {
 	t.Helper()

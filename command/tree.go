@@ -53,6 +53,7 @@ type runner func(ctx context.Context, r *run, args []string) (reply.Answer, erro
 const (
 	laneKey  = "lane"  // commands of one lane run one after another
 	quickKey = "quick" // reads only, and at once
+	slowKey  = "slow"  // the flag with which a quick one is none, and has its lane
 	shellKey = "shell" // only from the machine's own shell
 	jsonKey  = "json"  // has data for --json
 	rawKey   = "raw"   // what follows "--" is no word of ours
@@ -103,6 +104,13 @@ func (c *Commands) Lane(args []string) (lane string, quick bool) {
 	cmd, err := find(root, Request{Args: args})
 	if err != nil || wantsHelp(args) {
 		return "", true
+	}
+	if flag := cmd.Annotations[slowKey]; flag != "" {
+		slow := slices.ContainsFunc(ours(args), func(arg string) bool { return arg == "--"+flag || strings.HasPrefix(arg, "--"+flag+"=") })
+		if !slow {
+			return "", true
+		}
+		return cmd.Annotations[laneKey], false
 	}
 	return cmd.Annotations[laneKey], cmd.Annotations[quickKey] != ""
 }

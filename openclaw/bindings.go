@@ -2,6 +2,7 @@ package openclaw
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/githabideri/fraktalia/openclaw/json5"
 )
@@ -248,4 +249,44 @@ func (c *Config) MatrixJoins(account string) bool {
 // HasMatrixAccount says whether OpenClaw has a Matrix account of that name; the default one always is there.
 func (c *Config) HasMatrixAccount(account string) bool {
 	return account == "" || c.has(matrixPath().Then(json5.Key("accounts"), json5.Key(account)))
+}
+
+// UnboundRooms lists the rooms that the Matrix channel has an entry for, or may join, and to which no agent is bound.
+// Where none is bound to any room, one agent answers everywhere, and the list is empty.
+func (c *Config) UnboundRooms() []string {
+	bound := map[string]bool{}
+	for _, b := range c.Bindings() {
+		if b.matrixRoom() {
+			bound[b.Room] = true
+		}
+	}
+	if len(bound) == 0 {
+		return nil
+	}
+	var rooms []string
+	add := func(room string) {
+		if !bound[room] && strings.HasPrefix(room, "!") && !slices.Contains(rooms, room) {
+			rooms = append(rooms, room)
+		}
+	}
+	for _, base := range c.matrixPaths() {
+		for _, entry := range c.roomEntries(base) {
+			room, _ := entry[len(entry)-1].AsKey()
+			add(room)
+		}
+		joins, _ := follow(c.Value(), base.Then(json5.Key("autoJoinAllowlist")))
+		for _, item := range joins.Items {
+			add(item.Text)
+		}
+	}
+	return rooms
+}
+
+// DropRooms removes what the Matrix channel and its accounts hold for rooms.
+func DropRooms(rooms ...string) EditFunc {
+	var edits []EditFunc
+	for _, room := range rooms {
+		edits = append(edits, func(c *Config) ([]json5.Operation, error) { return c.dropRoom(room), nil })
+	}
+	return InTurn(edits...)
 }
