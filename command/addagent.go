@@ -59,7 +59,7 @@ func (r *run) addAgentCommand() *cobra.Command {
 		Example:     `addagent mix --name "Mix" --room "Mix's room" --invite alice`,
 		Aliases:     []string{"add-agent"},
 		Args:        exactly(1, "the agent's id, for example mix"),
-		Annotations: map[string]string{laneKey: agentsLane, interruptedKey: "What was made of an agent is taken back by itself; I say so when it is."},
+		Annotations: map[string]string{laneKey: agentsLane, interruptedKey: "Where the agent was not whole yet, I take back by myself what was made, and say so; !agents tells whether it is there."},
 	}
 	cmd.RunE = r.does(func(ctx context.Context, r *run, args []string) (reply.Answer, error) {
 		wish.ID = args[0]

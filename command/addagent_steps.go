@@ -179,6 +179,7 @@ func (a *addition) makeWorkspace(context.Context) (string, error) {
 func (a *addition) makeRoom(ctx context.Context) (string, error) {
 	a.room.Purpose = a.made.Purpose
 	id, err := a.Rooms.MakeRoom(ctx, a.room)
+	crashpoint.At("addagent.room.made")
 	if id != "" {
 		a.made.Room = id
 		err = errors.Join(err, a.work.note(ctx, a.made))

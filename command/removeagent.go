@@ -24,7 +24,7 @@ func (r *run) removeAgentCommand() *cobra.Command {
 		Example:     "removeagent mox",
 		Aliases:     []string{"remove-agent"},
 		Args:        exactly(1, "the agent's id, for example mox"),
-		Annotations: map[string]string{laneKey: agentsLane, interruptedKey: "What was begun of a removal is brought to its end by itself; I say so when it is."},
+		Annotations: map[string]string{laneKey: agentsLane, interruptedKey: "Where it had begun, I bring the removal to its end by myself, and say so; !agents tells whether it is there."},
 		RunE: r.does(func(ctx context.Context, r *run, args []string) (reply.Answer, error) {
 			if back != "" {
 				return bringBack(ctx, r, args[0], back)
