@@ -70,7 +70,7 @@ func (a *addition) steps() []addStep {
 		{"entry", []string{"its entry in openclaw.json", a.sandboxText(), "the room's binding and entry, and OpenClaw's leave to join it", "the gateway has applied it"},
 			func(m *additionMade) { m.Edits = []string{a.edit()} }, a.writeEntry},
 		{"arrival", []string{a.guest.user + " is in the room"}, nil, a.awaitArrival},
-		{"name", []string{"its name there"}, func(m *additionMade) { m.User = a.guest.user }, a.giveName},
+		{"name", []string{"its name there"}, nil, a.giveName},
 		{"role", []string{"its account's role"}, nil, a.giveRole},
 		{"proof", []string{"asked in the room, it answers", "a file that it wrote in its sandbox is read here"}, nil, a.askIt},
 		{"end", nil, func(m *additionMade) { m.Edits = append(m.Edits, a.edit()+": heard") }, a.endHearing},
@@ -110,7 +110,7 @@ func (a *addition) carryOut(ctx context.Context) (answer reply.Answer, err error
 	for i := range steps {
 		a.list.add(steps[i].lines...)
 	}
-	a.made.Account, a.made.User = a.guest.account, ""
+	a.made.Account, a.made.User = a.guest.account, a.guest.user
 	if a.work, err = a.beginWork(ctx, store.WorkAdd, a.wish.ID, a.made); err != nil {
 		return reply.Answer{}, err
 	}

@@ -103,6 +103,10 @@ func (r *run) undoings(work *agentWork, m additionMade) []undoing {
 			_, err := r.Agents.RemoveSandboxes(ctx, work.Agent)
 			return err
 		}},
+		{"OpenClaw's record of it", len(m.Edits) > 0, func(context.Context) error {
+			_, err := r.Workspaces.EraseRecords(work.Agent)
+			return err
+		}},
 		{"the room", m.Purpose != "", func(ctx context.Context) error { return r.removeMadeRoom(ctx, m) }},
 		{"the workspace", m.Workspace != "", func(context.Context) error { return workspace.Discard(m.Workspace) }},
 	}
