@@ -112,12 +112,17 @@ func (i *isolation) engineKnown(known bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if known && i.lost {
-		select {
-		case i.again <- struct{}{}:
-		default: // is asked for already
-		}
+		i.anew()
 	}
 	i.lost = !known
+}
+
+// anew has it tried soon.
+func (i *isolation) anew() {
+	select {
+	case i.again <- struct{}{}:
+	default: // is asked for already
+	}
 }
 
 // Run tries until ctx ends.

@@ -19,6 +19,7 @@ func (c *localClaw) settleNetwork(ctx context.Context, d *deployment) {
 		err := isolate(ctx, d)
 		if err == nil {
 			c.wish.Network = d.config.Firewall.Network
+			d.isolation.anew() // there was no network to try from when the program started
 			return
 		}
 		c.log.WithError(err).Warn("the isolated network was not made")

@@ -54,7 +54,7 @@ type agentWish struct {
 	ModelURL string `json:"model_url"`
 	Model    string `json:"model"`
 	Port     int    `json:"gateway_port"`
-	Network  string `json:"network"` // of the agent's sandbox
+	Network  string `json:"-"` // of the agent's sandbox
 }
 
 func (c *localClaw) folder() string         { return filepath.Join(c.data, "openclaw") }

@@ -56,8 +56,16 @@ func moveInHouse(t *testing.T, name string) *house {
 			t.Error(err)
 		}
 	})
+	// Somebody's own OpenClaw is on the machine, too.
+	others, theirs := filepath.Join(dir, ".openclaw", "openclaw.json"), `{ agents: { list: [{ id: "max" }] } } // theirs`
+	must(t, os.MkdirAll(filepath.Dir(others), 0o700))
+	must(t, os.WriteFile(others, []byte(theirs), 0o600))
 	begun := time.Now()
 	must(t, h.UpWithOpenClaw(ctx))
+	wantClaw(t, others, theirs)
+	if said := h.Process.Said(); !strings.Contains(said, "with the agents max). I leave it alone") {
+		t.Errorf("of the other OpenClaw it says\n%s", said)
+	}
 	t.Logf("up --with-openclaw, with warm caches: ready after %.1f s", time.Since(begun).Seconds())
 	owner, err := h.Owner(ctx)
 	must(t, err)
