@@ -40,15 +40,15 @@ type SameFiles func(ctx context.Context, folder, file string) (bool, error)
 // cannot be proven is not applied. scratch is a folder of OpenClaw's, into which
 // a file is put for a moment.
 func (p Programs) Probe(ctx context.Context, scratch string, same SameFiles) []Preload {
-	return []Preload{probeDockerEnv(ctx, scratch, same), p.probeNative(ctx)}
+	return []Preload{probeDockerEnv(ctx, marks(), scratch, same), p.probeNative(ctx)}
 }
 
 // marks are what OpenClaw takes for a sign of a container.
 func marks() []string { return []string{"/.dockerenv", "/run/.containerenv"} }
 
-func probeDockerEnv(ctx context.Context, scratch string, same SameFiles) Preload {
+func probeDockerEnv(ctx context.Context, marks []string, scratch string, same SameFiles) Preload {
 	found := ""
-	for _, mark := range marks() {
+	for _, mark := range marks {
 		if _, err := os.Stat(mark); err == nil {
 			found = mark
 		}
