@@ -22,8 +22,12 @@ import (
 )
 
 const (
-	// askLimit bounds one question to the gateway.
+	// askLimit bounds one question to the engine.
 	askLimit = 2 * time.Second
+	// gatewayLimit bounds one question to the gateway. It is one thread, which
+	// was seen to be busy for seconds while its agents work; one that does not
+	// run refuses at once.
+	gatewayLimit = 8 * time.Second
 	// applyLimit is how long the gateway has to apply a change.
 	applyLimit = 30 * time.Second
 	// guardInterval is the time between two looks at OpenClaw's configuration.
@@ -47,7 +51,7 @@ type agents struct {
 func newAgents(c config.Config, engines *engines, bot *bot.Bot, notify func(context.Context, openclaw.Event), log *logrus.Entry) *agents {
 	a := &agents{path: c.OpenClaw.Config, engines: engines, log: log, Bot: bot, checker: newChecker(filepath.Join(c.Data, "cache"), log)}
 	a.guard = openclaw.NewGuard(a.path, guardInterval, notify, log)
-	a.gateway, a.noGateway = openclaw.NewGateway(strings.TrimSuffix(c.OpenClaw.Gateway, "/"), gatewayToken(c.OpenClaw), &http.Client{Timeout: askLimit})
+	a.gateway, a.noGateway = openclaw.NewGateway(strings.TrimSuffix(c.OpenClaw.Gateway, "/"), gatewayToken(c.OpenClaw), &http.Client{Timeout: gatewayLimit})
 	return a
 }
 

@@ -327,7 +327,7 @@ func TestRemovalAsksAndRejectionIsTold(t *testing.T) {
 	if err == nil || !strings.HasPrefix(err.Error(), "The gateway rejected it, so I put the file back as it was: ") || len(c.removed) > 0 {
 		t.Errorf("%v %v", err, c.removed)
 	}
-	c.outcome = openclaw.Outcome{Verdict: openclaw.Unknown, Err: &openclaw.GatewayDownError{}}
+	c.outcome = openclaw.Outcome{Verdict: openclaw.Unknown, Err: &openclaw.GatewayDownError{Err: syscall.ECONNREFUSED}}
 	c.write(t, clawText)
 	text, err := b.do(t, "removeagent max --yes --purge")
 	if err != nil || !strings.Contains(text, "the gateway is down: it takes effect when it starts") || !strings.Contains(text, "Its workspace stays: there is none for max.") {
