@@ -57,11 +57,11 @@ func (t *talk) ask(ctx context.Context, question reply.Doc, keys ...string) (str
 	select {
 	case key = <-clicked:
 	case <-time.After(askLimit):
-	case <-ctx.Done():
-		return "", ctx.Err()
+	case <-ctx.Done(): // nobody needs an answer any more
+		err = ctx.Err()
 	}
 	t.bot.work.after(func(ctx context.Context) { t.bot.unmarkAll(ctx, t.room, sent, others(keys, key)) })
-	return key, nil
+	return key, err
 }
 
 // others are the answers that were not given: they are taken away, so that the

@@ -147,7 +147,7 @@ func (r *run) planForward(ctx context.Context, args []string, w wish) (forwardPl
 	if err != nil {
 		return forwardPlan{}, err
 	}
-	change, err := r.understood(w, len(list))
+	change, err := r.understood(ctx, w, len(list))
 	if err != nil {
 		return forwardPlan{}, err
 	}

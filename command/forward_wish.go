@@ -11,11 +11,12 @@ import (
 	"github.com/githabideri/fraktalia/forwarder"
 	"github.com/githabideri/fraktalia/openclaw/json5"
 	"github.com/githabideri/fraktalia/reply"
+	"github.com/githabideri/fraktalia/sandbox"
 	"github.com/githabideri/fraktalia/store"
 )
 
 // understood checks the flags, and returns what they change about a forward.
-func (r *run) understood(w wish, ports int) (func(*store.Forward), error) {
+func (r *run) understood(ctx context.Context, w wish, ports int) (func(*store.Forward), error) {
 	if w.said("to") && (w.to < 1 || w.to > 65535 || ports > 1) {
 		return nil, Sorry("--to takes one port between 1 and 65535, for one forward.")
 	}
@@ -31,7 +32,7 @@ func (r *run) understood(w wish, ports int) (func(*store.Forward), error) {
 		return nil, err
 	}
 	if w.said("agent") {
-		if err := r.knownAgent(w.agent); err != nil {
+		if err := r.knownAgent(ctx, w.agent); err != nil {
 			return nil, err
 		}
 	}
@@ -100,8 +101,9 @@ func (r *run) overAlready(p forwardPlan) reply.Doc {
 
 // knownAgent refuses an agent that there is not, as far as that is known: the
 // configuration may be on another machine, and then agents without a sandbox
-// are not known here.
-func (r *run) knownAgent(name string) error {
+// are not known here. The engine itself is asked last: of a sandbox that has
+// just been made the forwarder may not have heard yet.
+func (r *run) knownAgent(ctx context.Context, name string) error {
 	var known []string
 	sandboxes, _ := r.Forwards.Sandboxes()
 	for _, s := range sandboxes {
@@ -112,6 +114,10 @@ func (r *run) knownAgent(name string) error {
 	}
 	roster, ok := r.rosterNames()
 	if !ok || slices.Contains(roster, name) {
+		return nil
+	}
+	containers, err := r.Containers.Containers(ctx)
+	if err != nil || slices.ContainsFunc(containers, func(c sandbox.Container) bool { return c.Agent == name }) {
 		return nil
 	}
 	known = append(known, roster...)
