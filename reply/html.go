@@ -64,6 +64,7 @@ func (l Lines) html(out *strings.Builder) {
 }
 
 func (t Table) html(out *strings.Builder) {
+	t = t.forRoom()
 	out.WriteString("<table><thead><tr>")
 	for _, name := range t.Head {
 		out.WriteString("<th>" + escape(name) + "</th>")
@@ -117,7 +118,10 @@ func (s Span) html(out *strings.Builder) {
 func asLines(cell any) []Line {
 	switch cell := cell.(type) {
 	case Lines:
-		return cell.Items
+		if len(cell.Items) > 0 {
+			return cell.Items
+		}
+		return []Line{{}}
 	case Line:
 		return []Line{cell}
 	}

@@ -1,6 +1,7 @@
 package reply
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -41,5 +42,29 @@ func TestHostileTextIsShownNotObeyed(t *testing.T) {
 func TestOneParagraphNeedsNoTags(t *testing.T) {
 	if got := Sayf("%d of %d", 1, 2).HTML(); got != "1 of 2" {
 		t.Errorf("HTML %q", got)
+	}
+}
+
+// A table that a room would cut off stands in two columns there; a terminal
+// shows it as it is.
+func TestWideTablesAreNarrowInARoom(t *testing.T) {
+	long := strings.Repeat("long ", 12)
+	doc := Doc{Table{Head: []string{"", "who", "what", "seen"}, Rows: [][]any{
+		{"✅", Bold("mox"), Lines{Items: []Line{{long}, {"and more"}}}, ""},
+		{"", "felix", Mono("x"), "today"},
+	}}}
+	want := `<table><thead><tr><th>who</th><th></th></tr></thead><tbody>` +
+		`<tr><td>✅ <b>mox</b></td><td>what: ` + long + `<br>and more</td></tr>` +
+		`<tr><td>felix</td><td>what: <code>x</code><br>seen: today</td></tr></tbody></table>`
+	if got := doc.HTML(); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	doc = Doc{Table{Head: []string{"who", "what", "seen"}, Rows: [][]any{{"mox", long, ""}}}}
+	want = `<table><thead><tr><th>who</th><th>what</th></tr></thead><tbody><tr><td>mox</td><td>` + long + `</td></tr></tbody></table>`
+	if got := doc.HTML(); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if text := doc.Text(); !strings.Contains(text, "who  what") {
+		t.Errorf("the terminal's:\n%s", text)
 	}
 }
