@@ -19,18 +19,21 @@ import (
 // tryLimit bounds what starts containers, or reads a whole database through.
 const tryLimit = 30 * time.Second
 
+// encryptLimit bounds what asks the homeserver a few things.
+const encryptLimit = 10 * time.Second
+
 // proofs are what !doctor tries.
 func (d *deployment) proofs() []command.Check {
 	checks := []command.Check{
 		{Part: "homeserver", Look: d.homeserverHealth},
 		{Part: "encryption", Look: d.proveEncryption, Limit: tryLimit},
 		{Part: "database", Look: d.proveDatabase, Limit: tryLimit},
-		{Part: "disk and memory", Look: d.lookAtMachine},
+		{Part: "disk and memory", Look: d.lookAtMachine, Needs: "docker"},
 		{Part: "docker", Look: d.proveEngine, Limit: tryLimit},
-		{Part: "versions", Look: d.versionsHealth},
+		{Part: "versions", Look: d.versionsHealth, Limit: tryLimit, Needs: "docker"},
 		{Part: "openclaw config", Look: d.openclawHealth, Limit: tryLimit},
 		{Part: "openclaw gateway", Look: d.proveGateway},
-		{Part: "isolation", Look: d.isolationHealth, Deep: d.proveIsolation, DeepLimit: proveLimit},
+		{Part: "isolation", Look: d.isolationHealth, Needs: "docker", Deep: d.proveIsolation, DeepLimit: proveLimit},
 	}
 	if d.config.OpenClaw.Run {
 		checks = append(checks, command.Check{Part: "openclaw preloads", Look: d.preloadsHealth})
@@ -43,6 +46,8 @@ func (d *deployment) proofs() []command.Check {
 
 // proveEncryption has the bot encrypt and decrypt.
 func (d *deployment) proveEncryption(ctx context.Context) command.Finding {
+	ctx, cancel := context.WithTimeout(ctx, encryptLimit)
+	defer cancel()
 	p, err := d.bot.ProveEncryption(ctx)
 	switch {
 	case err != nil:

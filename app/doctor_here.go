@@ -108,10 +108,10 @@ func (d *deployment) proofsHere() []command.Check {
 	return []command.Check{
 		{Part: "homeserver", Look: d.homeserverAnswers},
 		{Part: "database", Look: func(ctx context.Context) command.Finding { return inspectDatabase(ctx, d.config.Data) }, Limit: tryLimit},
-		{Part: "disk and memory", Look: d.lookAtMachine},
+		{Part: "disk and memory", Look: d.lookAtMachine, Needs: "docker"},
 		{Part: "docker", Look: d.proveEngine, Limit: tryLimit},
-		{Part: "versions", Look: d.versionsHealth},
-		{Part: "sandbox image", Look: d.imageHealth},
+		{Part: "versions", Look: d.versionsHealth, Limit: tryLimit},
+		{Part: "sandbox image", Look: d.imageHealth, Needs: "docker"},
 		{Part: "openclaw config", Look: d.openclawHealth},
 		{Part: "openclaw gateway", Look: d.gatewayHealth},
 		{Part: "backups", Limit: tryLimit, Look: func(ctx context.Context) command.Finding {

@@ -39,9 +39,12 @@ func (d *deployment) versionsHealth(ctx context.Context) command.Finding {
 type versionHere struct{ program, version string }
 
 func (d *deployment) versionsHere(ctx context.Context) (here []versionHere) {
-	if version, err := d.engine.Version(ctx); err == nil {
+	if version, err := d.engineVersion(ctx); err == nil {
 		here = append(here, versionHere{"Docker", version})
 	}
+	// One that hangs is another line's business, too.
+	ctx, cancel := context.WithTimeout(ctx, answerSoon)
+	defer cancel()
 	if name, version, err := homeserver.NewClient(d.config.Homeserver.Address, nil).Version(ctx); err == nil {
 		here = append(here, versionHere{name, version})
 	}

@@ -22,11 +22,11 @@ func (d *deployment) health() []command.Check {
 	checks := []command.Check{
 		{Part: "homeserver", Look: d.homeserverHealth},
 		{Part: "docker", Look: d.dockerHealth},
-		{Part: "sandbox image", Look: d.imageHealth},
+		{Part: "sandbox image", Look: d.imageHealth, Needs: "docker"},
 		{Part: "relay", Look: d.relayHealth},
 		{Part: "openclaw config", Look: d.openclawHealth},
 		{Part: "openclaw gateway", Look: d.gatewayHealth},
-		{Part: "isolation", Look: d.isolationHealth},
+		{Part: "isolation", Look: d.isolationHealth, Needs: "docker"},
 		{Part: "forwards", Look: d.forwardsHealth},
 		{Part: "database", Look: d.databaseHealth},
 		{Part: "fraktalia", Look: d.ownHealth},
@@ -53,12 +53,19 @@ func notWell(todo, format string, args ...any) command.Finding {
 }
 
 func (d *deployment) dockerHealth(ctx context.Context) command.Finding {
-	version, err := d.engine.Version(ctx)
+	version, err := d.engineVersion(ctx)
 	if err != nil {
 		d.log.WithError(err).Info("status: the Docker engine")
 		return notWell("start it (systemctl start docker), or give this user access to its socket", "the engine does not answer")
 	}
 	return well("engine %s", version)
+}
+
+// engineVersion asks an engine that may hang.
+func (d *deployment) engineVersion(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerSoon)
+	defer cancel()
+	return d.engine.Version(ctx)
 }
 
 func (d *deployment) imageHealth(ctx context.Context) command.Finding {

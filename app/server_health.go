@@ -12,7 +12,7 @@ import (
 	"github.com/githabideri/fraktalia/homeserver"
 )
 
-// answerSoon is how long a homeserver may take to answer.
+// answerSoon is how long a homeserver or an engine may take to answer.
 const answerSoon = 4 * time.Second
 
 // homeserverHealth tells whether the server answers, what it is, and what can

@@ -15,6 +15,9 @@ type Check struct {
 	Look func(ctx context.Context) Finding
 	// Limit is how long it may take; 0 is checkLimit.
 	Limit time.Duration
+	// Needs is the part without which nothing is known of this one; "" where
+	// there is none. If this one hangs, that one's line says what to do.
+	Needs string
 	// Deep finds out more, where people asked for that: it takes longer than they
 	// like to wait, or is seen by others. DeepLimit is how long it may take.
 	Deep      func(ctx context.Context) Finding
@@ -51,6 +54,10 @@ func (m Mark) sign(terminal bool) string {
 // checkLimit bounds one check: a part that does not answer by then is not well.
 const checkLimit = 5 * time.Second
 
+// lastWords is how long a check may take to tell in its own words that its time
+// was over.
+const lastWords = time.Second
+
 // partFinding is a Finding with its part's name, for programs.
 type partFinding struct {
 	Part string `json:"part"`
@@ -66,6 +73,8 @@ func look(ctx context.Context, check Check) Finding {
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	over := time.NewTimer(limit + lastWords)
+	defer over.Stop()
 	found := make(chan Finding, 1)
 	go func() {
 		defer func() {
@@ -78,7 +87,10 @@ func look(ctx context.Context, check Check) Finding {
 	select {
 	case f := <-found:
 		return f
-	case <-ctx.Done():
+	case <-over.C:
+		if check.Needs != "" {
+			return notKnown(check.Needs)
+		}
 		return Finding{Mark: NotWell, Fact: "does not answer", Todo: "it gave no answer within " + limit.String() + "; look at the log"}
 	}
 }

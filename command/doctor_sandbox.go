@@ -16,6 +16,7 @@ import (
 )
 
 const (
+	dockerPart   = "docker"
 	imagePart    = "sandbox image"
 	forwardsPart = "forwards"
 	gatewayPart  = "openclaw gateway"
@@ -104,11 +105,11 @@ func (r *run) chosenOtherwise(live store.Build) bool {
 func (r *run) proveContainers(ctx context.Context) Finding {
 	containers, err := r.Containers.Containers(ctx)
 	if err != nil {
-		return notKnown("docker")
+		return notKnown(dockerPart)
 	}
 	live, err := r.liveImages(ctx, containers)
 	if err != nil {
-		return notKnown("docker")
+		return notKnown(dockerPart)
 	}
 	var oldest time.Duration
 	var behind, old, gone []string

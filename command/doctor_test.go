@@ -61,6 +61,7 @@ func TestADoctorIsNotHeldUp(t *testing.T) {
 		{Part: "hangs", Look: func(context.Context) Finding { <-never; return Finding{} }, Limit: 10 * time.Millisecond},
 		{Part: "breaks", Look: func(context.Context) Finding { panic("out of range") }},
 		{Part: "works", Look: found(Well, "fine", "")},
+		{Part: "hangs, too", Look: func(context.Context) Finding { <-never; return Finding{} }, Limit: 10 * time.Millisecond, Needs: "hangs"},
 	}, false, func(reply.Doc) {})
 	text, err := json.Marshal(answer.Data)
 	if err != nil {
@@ -70,13 +71,16 @@ func TestADoctorIsNotHeldUp(t *testing.T) {
 		Well   bool
 		Checks []struct{ Part, Mark, Fact, Todo string }
 	}
-	if err := json.Unmarshal(text, &data); err != nil || data.Well || len(data.Checks) != 3 {
+	if err := json.Unmarshal(text, &data); err != nil || data.Well || len(data.Checks) != 4 {
 		t.Fatalf("%v\n%s", err, text)
 	}
 	if c := data.Checks[0]; c.Mark != "failed" || c.Fact != "does not answer" || !strings.Contains(c.Todo, "10ms") {
 		t.Errorf("%+v", c)
 	}
 	if c := data.Checks[1]; c.Mark != "failed" || !strings.Contains(c.Fact, "out of range") || c.Todo == "" {
+		t.Errorf("%+v", c)
+	}
+	if c := data.Checks[3]; c.Mark != "warning" || c.Todo != "see hangs" {
 		t.Errorf("%+v", c)
 	}
 	if c := data.Checks[2]; c.Mark != "ok" || c.Fact != "fine" || c.Todo != "" {

@@ -55,11 +55,26 @@ func ConnectThrough(host string, dial func(ctx context.Context) (net.Conn, error
 func (e *Engine) Close() error { return e.api.Close() }
 
 // Version asks the engine for its version, e.g. "28.5.2"; an error says that
-// it cannot be reached.
+// it cannot be reached. It does not wait for longer than ctx: the client would,
+// for an engine that hangs, because it finds out under a lock which version of
+// the interface both speak.
 func (e *Engine) Version(ctx context.Context) (string, error) {
-	version, err := e.api.ServerVersion(ctx)
-	if err != nil {
-		return "", fmt.Errorf("ask the engine for its version: %w", err)
+	type answer struct {
+		version string
+		err     error
 	}
-	return version.Version, nil
+	said := make(chan answer, 1)
+	go func() {
+		version, err := e.api.ServerVersion(ctx)
+		said <- answer{version.Version, err}
+	}()
+	select {
+	case a := <-said:
+		if a.err != nil {
+			return "", fmt.Errorf("ask the engine for its version: %w", a.err)
+		}
+		return a.version, nil
+	case <-ctx.Done():
+		return "", fmt.Errorf("ask the engine for its version: %w", ctx.Err())
+	}
 }

@@ -253,12 +253,12 @@ func (h *house) worse(*testing.T) {
 	h.say("!doctor --deep", false, "isolation", "as expected; not isolated: ivy", "agent ivy", "see openclaw gateway")
 	h.sh("nft insert rule inet fraktalia out_of_sandbox ip daddr 192.168.50.0/24 accept")
 	h.say("!doctor", false, "as expected; not isolated: ivy") // looks at the last try only
-	h.say("!doctor --deep", false, "were a surprise", "→ sudo fraktalia firewall apply repairs the rules")
 	h.engine.Stop()
 	h.engine.Start()
 	h.alerted("is not isolated as it should be")
 	h.say("!status", true, "were a surprise", "sudo fraktalia firewall apply repairs the rules")
 	h.say("!isolation", false, "were a surprise", "the LAN's router")
+	h.say("!doctor --deep", false, "were a surprise", "→ sudo fraktalia firewall apply repairs the rules")
 	h.sh(h.Binary + " firewall apply --config " + h.Config())
 	h.say("!isolation", true, "went as expected")
 	h.sh(h.Binary + " firewall remove --config " + h.Config())
