@@ -56,6 +56,9 @@ func (d *deployment) dockerHealth(ctx context.Context) command.Finding {
 	version, err := d.engineVersion(ctx)
 	if err != nil {
 		d.log.WithError(err).Info("status: the Docker engine")
+		if os.Getenv("DOCKER_HOST") == "unix://"+proxySocket {
+			return notWell("systemctl status docker fraktalia-socket-proxy tells which of the two", "the engine does not answer")
+		}
 		return notWell("start it (systemctl start docker), or give this user access to its socket", "the engine does not answer")
 	}
 	return well("engine %s", version)

@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"os/user"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -29,7 +28,7 @@ func (i *installation) behindProxy(c config.Config, proxy bool) error {
 	}
 	// Where the bot starts OpenClaw itself, that one makes its containers by the
 	// same way to Docker.
-	if _, err := os.Stat(filepath.Join(c.Data, "openclaw", "wish.json")); err == nil {
+	if _, err := os.Stat(wishFile(c.Data)); err == nil {
 		return failed("OpenClaw is a part of this deployment (up --with-openclaw), and makes containers that the socket proxy would refuse. Say --docker-group. Nothing was done.")
 	}
 	i.Proxy, i.ProxyUser, i.ProxySocket, i.Engine = true, proxyUser, proxySocket, engineSocket

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"os"
 	"strings"
 
@@ -56,11 +57,15 @@ func (p *program) serveProxy(cmd *cobra.Command, o socketproxy.Options) error {
 		}
 	}
 	proxy, err := socketproxy.New(o)
+	var name *socketproxy.NameError
+	if errors.As(err, &name) {
+		return usage("%q is no image's name and tag, such as %s.", name.Name, config.Default().Sandbox.Image)
+	}
 	if err != nil {
-		return usage("%v", err)
+		return err
 	}
 	if err := proxy.Listen(); err != nil {
-		return failed("%v", err)
+		return failed("The socket %s cannot be made: %v.", o.Listen, err)
 	}
 	if _, err := os.Stat(o.Engine); err != nil {
 		o.Log.WithError(err).Warn("the Docker engine is not there yet")

@@ -1,6 +1,7 @@
 package socketproxy
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -256,7 +257,7 @@ func replaceBody(response *http.Response, with func([]byte) ([]byte, error)) err
 	if text, err = with(text); err != nil {
 		return fmt.Errorf("read the engine's answer: %w", err)
 	}
-	response.Body = io.NopCloser(newReader(text))
+	response.Body = io.NopCloser(bytes.NewReader(text))
 	response.ContentLength = int64(len(text))
 	response.Header.Set("Content-Length", fmt.Sprint(len(text)))
 	return nil

@@ -20,7 +20,9 @@ type Endpoint struct {
 	// query are the parameters that may be given: "size", or "stream=0" where
 	// no other value is let through, or "changes*" for any number of them.
 	query []string
-	body  body
+	// filters are what a list may be asked for by.
+	filters map[string][]string
+	body    body
 	// bare says that it may be asked without a version.
 	bare bool
 	// upgrade says that the connection is taken over.
@@ -59,7 +61,7 @@ func aboutEngine() []Endpoint {
 		{Method: http.MethodHead, Path: "/_ping", For: "to agree on a version", bare: true},
 		{Method: http.MethodGet, Path: "/version", For: "status"},
 		{Method: http.MethodGet, Path: "/info", For: "where its disk is, which store it has, before a build"},
-		{Method: http.MethodGet, Path: "/events", For: "following sandboxes", query: []string{"since", "until", "filters"},
+		{Method: http.MethodGet, Path: "/events", For: "following sandboxes", query: []string{"since", "until"}, filters: map[string][]string{"type": {"container", "network"}, "label": {labelSandbox}},
 			Only: "of networks and of " + ours + "; others are left out of the answer", answer: (*visit).sieveEvents},
 		{Method: http.MethodGet, Path: "/networks/{id}", For: "isolation, and whether images can be tried with a network",
 			Only: "`bridge` and the sandboxes' own", decide: (*visit).knownNetwork},
@@ -68,8 +70,9 @@ func aboutEngine() []Endpoint {
 
 func aboutContainers() []Endpoint {
 	return []Endpoint{
-		{Method: http.MethodGet, Path: "/containers/json", For: "lists, addresses to try isolation with, images in use", query: []string{"all=1", "filters"},
-			Only: ours + "; of others image, state and addresses", answer: (*visit).narrowList},
+		{Method: http.MethodGet, Path: "/containers/json", For: "lists, addresses to try isolation with, images in use", query: []string{"all=1"},
+			filters: map[string][]string{"status": {"running"}, "label": {labelSandbox, labelImage + "=" + probeKind}},
+			Only:    ours + "; of others image, state and addresses", answer: (*visit).narrowList},
 		{Method: http.MethodGet, Path: "/containers/{id}/json", For: "addresses, state, disk", query: []string{"size=1"}, Only: ours, decide: (*visit).ourContainer},
 		{Method: http.MethodGet, Path: "/containers/{id}/top", For: "what runs in a sandbox", query: []string{"ps_args=" + psColumns}, Only: ours, decide: (*visit).ourContainer},
 		{Method: http.MethodGet, Path: "/containers/{id}/stats", For: "memory and processor", query: []string{"stream=0", "one-shot=1"}, Only: ours, decide: (*visit).ourContainer},
@@ -92,7 +95,7 @@ func aboutCommands() []Endpoint {
 
 func aboutImages() []Endpoint {
 	return []Endpoint{
-		{Method: http.MethodGet, Path: "/images/json", For: "`!sandbox prune`", query: []string{"filters"}},
+		{Method: http.MethodGet, Path: "/images/json", For: "`!sandbox prune`", filters: map[string][]string{"dangling": {"true"}, "label": {labelImage + "=sandbox"}}},
 		{Method: http.MethodGet, Path: "/images/{name}/json", For: "which image is live, and how old"},
 		{Method: http.MethodGet, Path: "/images/{name}/history", For: "its layers"},
 		{Method: http.MethodPost, Path: "/images/{name}/tag", For: "a new image going live, and back", query: []string{"repo", "tag"}, Only: "to the sandbox image's names", decide: (*visit).ourTag},

@@ -1,9 +1,8 @@
 package socketproxy
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/distribution/reference"
@@ -11,6 +10,16 @@ import (
 
 // names are names of images in their long form.
 type names []string
+
+// NameError says that a text is no name of an image with a tag.
+type NameError struct {
+	Name string
+	Err  error
+}
+
+func (e *NameError) Error() string { return fmt.Sprintf("image %q: %v", e.Name, e.Err) }
+
+func (e *NameError) Unwrap() error { return e.Err }
 
 // newNames makes the names of images that may be written short, each with some
 // endings to its tag.
@@ -20,15 +29,15 @@ func newNames(short []string, endings ...string) (names, error) {
 		for _, ending := range endings {
 			named, err := reference.ParseNormalizedNamed(one)
 			if err != nil {
-				return nil, fmt.Errorf("image %q: %w", one, err)
+				return nil, &NameError{one, err}
 			}
 			tagged, ok := reference.TagNameOnly(named).(reference.NamedTagged)
 			if !ok {
-				return nil, fmt.Errorf("image %q names a digest", one)
+				return nil, &NameError{one, errors.New("it names a digest")}
 			}
 			full, err := reference.WithTag(reference.TrimNamed(named), tagged.Tag()+ending)
 			if err != nil {
-				return nil, fmt.Errorf("image %q: %w", one, err)
+				return nil, &NameError{one, err}
 			}
 			list = append(list, full.String())
 		}
@@ -86,7 +95,8 @@ func (v *visit) ourImport() error {
 }
 
 func (v *visit) ourBase() error {
-	if name := with(v.query.Get("fromImage"), v.query.Get("tag")); !v.bases.has(name) {
+	// Without a tag an engine pulls all that there are.
+	if name := with(v.query.Get("fromImage"), v.query.Get("tag")); !v.bases.has(name) || v.query.Get("tag") == "" {
 		return refuse("%.100q is not the base image", name)
 	}
 	return nil
@@ -101,5 +111,3 @@ func (v *visit) ourBuild() error {
 	}
 	return nil
 }
-
-func newReader(text []byte) io.Reader { return bytes.NewReader(text) }

@@ -76,24 +76,28 @@ type Proxy struct {
 	prepared map[string]time.Time // commands that were prepared through us and not begun
 }
 
-// New makes a proxy; nothing listens yet. The names have to be right.
+// New makes a proxy; nothing listens yet. Errors: *NameError.
 func New(o Options) (*Proxy, error) {
 	p := &Proxy{o: o, endpoints: Endpoints(), prepared: map[string]time.Time{}}
-	var errs [4]error
-	p.images, errs[0] = newNames(o.Images, "", "-candidate", "-previous")
-	p.builds, errs[1] = newNames(o.Images, "-candidate")
-	p.imports, errs[2] = newNames(o.Made, "")
-	p.bases, errs[3] = newNames(o.Bases, "")
-	if err := errors.Join(errs[:]...); err != nil {
-		return nil, err
+	for _, set := range []struct {
+		of      *names
+		from    []string
+		endings []string
+	}{
+		{&p.images, o.Images, []string{"", "-candidate", "-previous"}}, {&p.builds, o.Images, []string{"-candidate"}},
+		{&p.imports, o.Made, []string{""}}, {&p.bases, o.Bases, []string{""}},
+	} {
+		var err error
+		if *set.of, err = newNames(set.from, set.endings...); err != nil {
+			return nil, err
+		}
 	}
 	p.transport = &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", o.Engine)
 		},
 		DisableCompression: true,
-		MaxIdleConns:       8,
-		IdleConnTimeout:    time.Minute,
+		DisableKeepAlives:  true, // a connection from before the engine's restart would lose an order
 	}
 	return p, nil
 }
@@ -102,7 +106,7 @@ func New(o Options) (*Proxy, error) {
 func (p *Proxy) Listen() error {
 	if conn, err := net.Dial("unix", p.o.Listen); err == nil {
 		conn.Close()
-		return fmt.Errorf("listen at %s: another program does already", p.o.Listen)
+		return errors.New("another program listens there already")
 	}
 	if info, err := os.Lstat(p.o.Listen); err == nil && info.Mode().Type() == os.ModeSocket {
 		os.Remove(p.o.Listen) // of one that was killed
@@ -111,7 +115,11 @@ func (p *Proxy) Listen() error {
 	listener, err := net.Listen("unix", p.o.Listen)
 	syscall.Umask(before)
 	if err != nil {
-		return fmt.Errorf("listen: %w", err)
+		var system syscall.Errno
+		if errors.As(err, &system) {
+			return system // the path is known
+		}
+		return err
 	}
 	if err := p.give(); err != nil {
 		listener.Close()
@@ -173,6 +181,5 @@ func (p *Proxy) Run(ctx context.Context) error {
 		err = nil
 	}
 	visits.Wait()
-	p.transport.CloseIdleConnections()
 	return err
 }

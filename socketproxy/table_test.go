@@ -3,7 +3,9 @@ package socketproxy
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -46,6 +48,9 @@ func table() string {
 		var query []string
 		for _, q := range e.query {
 			query = append(query, "`"+q+"`")
+		}
+		for _, name := range slices.Sorted(maps.Keys(e.filters)) {
+			query = append(query, "filter `"+name+"="+strings.Join(e.filters[name], " ")+"`")
 		}
 		fmt.Fprintf(&out, "| `%s %s` | %s | %s | %s |\n", e.Method, e.Path, e.For, e.Only, strings.Join(query, " "))
 	}

@@ -145,6 +145,10 @@ func (v *visit) checkQuery() error {
 			return refuse("%q is given %d times", key, len(values))
 		}
 		switch {
+		case key == "filters" && v.endpoint.filters != nil:
+			if err := v.checkFilters(values[0]); err != nil {
+				return err
+			}
 		case many, slices.Contains(v.endpoint.query, key), slices.Contains(v.endpoint.query, key+"="+values[0]):
 		case saysNothing(values[0]):
 			v.query.Del(key)
@@ -153,6 +157,25 @@ func (v *visit) checkQuery() error {
 		}
 	}
 	return nil
+}
+
+// checkFilters keeps the filters that are on the list. By others it could be
+// guessed what the answer leaves out.
+func (v *visit) checkFilters(text string) error {
+	var filters map[string]map[string]bool
+	if json.Unmarshal([]byte(text), &filters) != nil {
+		return refuse("the filters cannot be read")
+	}
+	for name, values := range filters {
+		for value, wanted := range values {
+			if !wanted || !slices.Contains(v.endpoint.filters[name], value) {
+				return refuse("the filter %.40s=%.60s is not let through", name, value)
+			}
+		}
+	}
+	kept, err := json.Marshal(filters)
+	v.query.Set("filters", string(kept))
+	return err
 }
 
 // saysNothing tells the values that clients write for "not set".

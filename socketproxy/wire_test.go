@@ -2,6 +2,7 @@ package socketproxy_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,8 +15,12 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/sirupsen/logrus"
+	"github.com/sirupsen/logrus/hooks/test"
+
 	"github.com/githabideri/fraktalia/sandbox"
 	"github.com/githabideri/fraktalia/sandbox/sandboxtest"
+	"github.com/githabideri/fraktalia/socketproxy"
 )
 
 // Requests that two programs could read in two ways, and paths that could mean
@@ -176,7 +181,8 @@ func TestWithoutAnEngine(t *testing.T) {
 	}
 }
 
-// The socket is for its group, also where one was left by a proxy that was killed.
+// The socket is for its group. One that a killed proxy has left is replaced; one
+// that another listens at is not.
 func TestSocketIsClosedToOthers(t *testing.T) {
 	d := &door{engine: engineSocket(), name: "x"}
 	d.open(t)
@@ -184,5 +190,27 @@ func TestSocketIsClosedToOthers(t *testing.T) {
 	check(t, err)
 	if info.Mode().Perm() != 0o660 {
 		t.Errorf("mode %v", info.Mode())
+	}
+	log, _ := test.NewNullLogger()
+	another, err := socketproxy.New(socketproxy.Options{Listen: d.socket, Engine: d.engine, Log: logrus.NewEntry(log)})
+	check(t, err)
+	if err := another.Listen(); err == nil || !strings.Contains(err.Error(), "another program listens there already") {
+		t.Errorf("%v", err)
+	}
+	left := d.socket + "-left"
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: left, Net: "unix"})
+	check(t, err)
+	listener.SetUnlinkOnClose(false) // as by a kill
+	check(t, listener.Close())
+	another, err = socketproxy.New(socketproxy.Options{Listen: left, Engine: d.engine, Log: logrus.NewEntry(log)})
+	check(t, err)
+	check(t, another.Listen())
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	check(t, another.Run(ctx))
+	for _, image := range []string{"UPPER", "a@sha256:" + strings.Repeat("0", 64)} {
+		if _, err := socketproxy.New(socketproxy.Options{Images: []string{image}}); err == nil {
+			t.Errorf("%q is taken for an image's name", image)
+		}
 	}
 }
