@@ -32,7 +32,7 @@ func (d *deployment) proofs() []command.Check {
 		{Part: "docker", Look: d.proveEngine, Limit: tryLimit},
 		{Part: "versions", Look: d.versionsHealth, Limit: tryLimit, Needs: "docker"},
 		{Part: "openclaw config", Look: d.openclawHealth, Limit: tryLimit},
-		{Part: "openclaw gateway", Look: d.proveGateway},
+		{Part: "openclaw gateway", Look: d.proveGateway, Limit: tryLimit},
 		{Part: "isolation", Look: d.isolationHealth, Needs: "docker", Deep: d.proveIsolation, DeepLimit: proveLimit},
 	}
 	if d.config.OpenClaw.Run {

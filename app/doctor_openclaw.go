@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/githabideri/fraktalia/command"
 	"github.com/githabideri/fraktalia/openclaw"
@@ -23,7 +24,7 @@ func (d *deployment) proveGateway(ctx context.Context) command.Finding {
 	if d.agents.noGateway != nil {
 		return unsure("name an address of this machine in openclaw.gateway", "%s; whether it has applied the configuration is not known: %s", found.Fact, d.agents.noGateway)
 	}
-	state, err := d.agents.gateway.State(ctx)
+	state, err := d.gatewayState(ctx)
 	if err != nil {
 		return d.silentGateway(found, err)
 	}
@@ -38,6 +39,31 @@ func (d *deployment) proveGateway(ctx context.Context) command.Finding {
 	found.Fact += ", and has applied the configuration"
 	return found
 }
+
+// gatewayState asks until it is answered: while an agent works the gateway may
+// be slow.
+func (d *deployment) gatewayState(ctx context.Context) (state openclaw.State, err error) {
+	ctx, cancel := context.WithTimeout(ctx, busyLimit)
+	defer cancel()
+	for {
+		var down *openclaw.GatewayDownError
+		if state, err = d.agents.gateway.State(ctx); !errors.As(err, &down) || ctx.Err() != nil {
+			return state, err
+		}
+		select {
+		case <-ctx.Done():
+			return state, err
+		case <-time.After(askAgain):
+		}
+	}
+}
+
+const (
+	// busyLimit is how long a busy gateway may take to answer, askAgain the pause
+	// before it is asked again.
+	busyLimit = 15 * time.Second
+	askAgain  = 200 * time.Millisecond
+)
 
 // silentGateway tells why a gateway that is ready does not say what it runs with.
 func (d *deployment) silentGateway(found command.Finding, err error) command.Finding {

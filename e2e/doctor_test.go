@@ -318,3 +318,27 @@ func (c *clinic) nothingRuns(t *testing.T) {
 	}
 	must(t, c.SetConfig("ownres:", "owners:"))
 }
+
+// examined wants the doctor to find the whole house well: a message of its own
+// goes through room, model, agent and sandbox, and comes back as a file.
+func (h *house) examined(t *testing.T) {
+	t.Helper()
+	found, _ := examine(t, h.Deployment, "--deep")
+	for part, want := range map[string]string{
+		"agent " + h.agent:  "wrote a file in openclaw-sbx-",
+		"openclaw gateway":  "has applied the configuration",
+		"openclaw config":   "1 agent",
+		"openclaw preloads": "",
+		"versions":          "OpenClaw 2026.9.6",
+		"encryption":        "2 rooms encrypted",
+	} {
+		if l := found[part]; l.Mark != "ok" || !strings.Contains(l.Fact, want) {
+			t.Errorf("%s: %+v, want %q", part, l, want)
+		}
+	}
+	for part, l := range found {
+		if l.Mark == "failed" && part != "isolation" { // the engine's network and rules are everybody's here
+			t.Errorf("%+v", l)
+		}
+	}
+}

@@ -104,13 +104,10 @@ func (w *workshop) built(t *testing.T) {
 	if n := w.count(t, "SELECT count(*) FROM fraktalia_build_layer WHERE name='python' AND size>1000000"); n == 0 {
 		t.Error("the layers were not recorded")
 	}
-	for choice, want := range map[string]string{"": "tests passed; as it was chosen", "!packages add sl": "packages were chosen otherwise since"} {
-		if choice != "" {
-			w.say(t, choice)
-			defer w.say(t, "!undo")
-		}
-		if out := w.say(t, "!doctor"); !strings.Contains(out.Body, want) {
-			t.Errorf("no %q in\n%s", want, out.Body)
+	for _, step := range []struct{ line, want string }{{"!help", "tests passed; as it was chosen"}, {"!packages add sl", "packages were chosen otherwise since"}, {"!undo", "as it was chosen"}} {
+		w.say(t, step.line)
+		if out := w.say(t, "!doctor"); !strings.Contains(out.Body, step.want) {
+			t.Errorf("after %s: no %q in\n%s", step.line, step.want, out.Body)
 		}
 	}
 	if list := w.say(t, "!packages"); strings.Contains(list.Body, "⏳") || !strings.Contains(list.Body, "✅") {
