@@ -23,12 +23,15 @@ func (d *deployment) sweepBuilds(ctx context.Context) {
 		return
 	}
 	for _, b := range open {
-		log := d.log.WithField("image", b.Tag)
-		if err := d.engine.Sweep(ctx, b.Tag); err != nil {
+		log := d.log.WithField("image", b.Tag).WithField("host", b.Engine)
+		engine, err := d.engines.on(b.Engine)
+		if err != nil { // that host is not in the configuration any more
+			engine = d.engine
+		} else if err := engine.Sweep(ctx, b.Tag); err != nil {
 			log.WithError(err).Warn("what an interrupted build has left is still there; the next build takes its place")
 		}
 		b.Outcome = store.BuildInterrupted
-		if live, err := d.engine.ImageInfo(ctx, b.Tag); err == nil && live.Exists && live.ID == b.ImageID {
+		if live, err := engine.ImageInfo(ctx, b.Tag); err == nil && live.Exists && live.ID == b.ImageID {
 			b.Outcome, b.Size = store.BuildDone, live.Size // it was tested and live already, only not told
 		}
 		if err := d.store.EndBuild(ctx, b); err != nil {
@@ -43,7 +46,7 @@ func (d *deployment) sweepBuilds(ctx context.Context) {
 // tellInterrupted tells the admin room of the builds that sweepBuilds found.
 func (d *deployment) tellInterrupted(ctx context.Context) {
 	for _, b := range d.interrupted {
-		began := " was being built when I was killed."
+		began := onHost(b.Engine) + " was being built when I was killed."
 		if b.Outcome == store.BuildDone {
 			d.bot.Alert(ctx, reply.Say(reply.Mono("%s", b.Tag), began, " The new image had passed its tests and is live."))
 			continue
@@ -52,4 +55,12 @@ func (d *deployment) tellInterrupted(ctx context.Context) {
 			reply.Mono("!rebuild-sandbox"), " builds it; what was finished is still cached."))
 	}
 	d.interrupted = nil
+}
+
+// onHost is " on attic", or nothing for this machine.
+func onHost(host string) string {
+	if host == "" {
+		return ""
+	}
+	return " on " + host
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 
 	"github.com/githabideri/fraktalia/sandbox"
 )
@@ -27,6 +28,32 @@ func (c containers) ImageOn(ctx context.Context, host, ref string) (sandbox.Imag
 		return sandbox.Image{}, err
 	}
 	return engine.ImageInfo(ctx, ref)
+}
+
+// OldImages lists those of every host that can be reached, this machine's first.
+func (c containers) OldImages(ctx context.Context, kind string) ([]sandbox.Image, error) {
+	all, err := c.Engine.OldImages(ctx, kind)
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range c.engines.hosts {
+		theirs, _ := h.engine.OldImages(ctx, kind) // status tells of a host that is away
+		all = append(all, theirs...)
+	}
+	return all, nil
+}
+
+// RemoveImages removes each where it is.
+func (c containers) RemoveImages(ctx context.Context, old []sandbox.Image) error {
+	var failed []error
+	for _, one := range old {
+		engine, err := c.engines.on(one.Host)
+		if err == nil {
+			err = engine.RemoveImages(ctx, []sandbox.Image{one})
+		}
+		failed = append(failed, err)
+	}
+	return errors.Join(failed...)
 }
 
 // Usages asks every host about its own.

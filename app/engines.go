@@ -30,6 +30,9 @@ type engines struct {
 	last  map[string]sandbox.Snapshot
 }
 
+// agentKey is before an agent's name in homes.
+const agentKey = "agent:"
+
 // host is another machine with an engine.
 type host struct {
 	config.Host
@@ -94,7 +97,7 @@ func (e *engines) Home(agent string) (string, *sandbox.Engine) {
 		}
 	}
 	e.mu.Lock()
-	name := e.homes["agent:"+agent]
+	name := e.homes[agentKey+agent]
 	e.mu.Unlock()
 	engine, err := e.on(name)
 	if err != nil {
@@ -118,12 +121,32 @@ func (e *engines) Hosts() []string {
 	return names
 }
 
+// Living implements command.Engines. Where an agent has no container for the
+// moment, or its host is away, it lives where it was seen last.
+func (e *engines) Living() []string {
+	found := map[string]bool{}
+	e.mu.Lock()
+	for whose, host := range e.homes {
+		if strings.HasPrefix(whose, agentKey) {
+			found[host] = true
+		}
+	}
+	e.mu.Unlock()
+	var names []string
+	for _, name := range append([]string{""}, e.Hosts()...) {
+		if h := e.host(name); found[name] || h != nil && len(h.Agents) > 0 {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // seen notes where containers are.
 func (e *engines) seen(list []sandbox.Container) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, c := range list {
-		e.homes["agent:"+c.Agent], e.homes[c.ID] = c.Host, c.Host
+		e.homes[agentKey+c.Agent], e.homes[c.ID] = c.Host, c.Host
 	}
 }
 

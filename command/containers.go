@@ -98,11 +98,13 @@ func showSandboxes(ctx context.Context, r *run, picture bool) (reply.Answer, err
 	if err != nil {
 		return reply.Answer{}, r.containerProblem(err)
 	}
-	image, err := r.imageFacts(ctx)
+	hosts := r.living()
+	image, err := r.imageFacts(ctx, hosts[0])
 	if err != nil {
 		return reply.Answer{}, r.containerProblem(err)
 	}
 	doc := append(containerTable(rows, prompt(r.request)), image.doc()...)
+	doc = append(doc, r.imagesOn(ctx, hosts[1:])...)
 	if picture || !r.request.Shell && !r.request.json() {
 		doc = append(doc, r.attachCharts(ctx, image)...)
 	}
@@ -311,6 +313,8 @@ func (r *run) containerProblem(err error) error {
 	var down *sandbox.EngineDownError
 	var stopped *sandbox.NotRunningError
 	switch {
+	case errors.As(err, &down) && r.isHost(down.Host):
+		return Because(err, "The Docker engine on %s does not answer. %sstatus says what hinders it; say it again when it is back.", down.Host, prompt(r.request))
 	case errors.As(err, &down):
 		return Because(err, "The Docker engine at %s does not answer. Start it (systemctl start docker), and say it again.", down.Host)
 	case errors.As(err, &stopped):

@@ -27,6 +27,7 @@ const (
 
 // imageFacts is what the live image is made of, and how it came to be.
 type imageFacts struct {
+	Host   string     `json:"image_host,omitempty"` // absent on this machine
 	Image  string     `json:"image"`
 	Exists bool       `json:"image_exists"`
 	ID     string     `json:"image_id"`
@@ -51,9 +52,9 @@ type buildRow struct {
 	By      string        `json:"by"`
 }
 
-func (r *run) imageFacts(ctx context.Context) (imageFacts, error) {
-	facts := imageFacts{Image: r.Settings.Image, Groups: []groupRow{}, Builds: []buildRow{}}
-	image, err := r.Containers.ImageInfo(ctx, r.Settings.Image)
+func (r *run) imageFacts(ctx context.Context, host string) (imageFacts, error) {
+	facts := imageFacts{Host: host, Image: r.Settings.Image, Groups: []groupRow{}, Builds: []buildRow{}}
+	image, err := r.Containers.ImageOn(ctx, host, r.Settings.Image)
 	if err != nil {
 		return facts, err
 	}
@@ -62,6 +63,7 @@ func (r *run) imageFacts(ctx context.Context) (imageFacts, error) {
 	if err != nil {
 		return facts, err
 	}
+	builds = r.at(host).buildsHere(builds)
 	for _, b := range builds[:min(len(builds), mostBuilds)] {
 		facts.Builds = append(facts.Builds, buildRow{b.StartedAt, b.Duration.Seconds(), b.Outcome, b.Size, b.StartedBy})
 	}
@@ -108,9 +110,9 @@ func groups(layers []store.BuildLayer, whole int64) []groupRow {
 
 func (f imageFacts) doc() reply.Doc {
 	if !f.Exists {
-		return reply.Doc{reply.P("The image ", reply.Mono("%s", f.Image), " is not built yet.")}
+		return reply.Doc{reply.P("The image ", reply.Mono("%s", f.Image), onHost(f.Host)+" is not built yet.")}
 	}
-	doc := reply.Doc{reply.P("The image ", reply.Mono("%s", f.Image), fmt.Sprintf(" has %s and is %s old.",
+	doc := reply.Doc{reply.P("The image ", reply.Mono("%s", f.Image), onHost(f.Host)+fmt.Sprintf(" has %s and is %s old.",
 		units.HumanSize(float64(f.Size)), strings.ToLower(units.HumanDuration(time.Since(f.Made)))))}
 	if len(f.Groups) > 0 {
 		table := reply.Table{Head: []string{"group", "size"}}
@@ -125,6 +127,19 @@ func (f imageFacts) doc() reply.Doc {
 			table.Rows = append(table.Rows, []any{b.Started.Format("2006-01-02 15:04"), b.took(), b.sizeText(), string(b.Outcome)})
 		}
 		doc = append(doc, table)
+	}
+	return doc
+}
+
+// imagesOn says in a line each how the image is on further hosts.
+func (r *run) imagesOn(ctx context.Context, hosts []string) (doc reply.Doc) {
+	for _, host := range hosts {
+		image, err := r.imageFacts(ctx, host)
+		if err != nil {
+			doc = append(doc, reply.P("The image on ", placeName(host), " is not known: its engine does not answer."))
+			continue
+		}
+		doc = append(doc, image.doc()[0])
 	}
 	return doc
 }

@@ -49,7 +49,7 @@ func prune(ctx context.Context, r *run, yes bool) (reply.Answer, error) {
 	var most int64
 	for _, image := range old {
 		most += image.Size
-		table.Rows = append(table.Rows, []any{reply.Mono("%.12s", strings.TrimPrefix(image.ID, "sha256:")),
+		table.Rows = append(table.Rows, []any{reply.Line{reply.Mono("%.12s", strings.TrimPrefix(image.ID, "sha256:")), onHost(image.Host)},
 			strings.ToLower(units.HumanDuration(time.Since(image.Created))), size(image.Size)})
 	}
 	what := fmt.Sprintf("%d old %s", len(old), plural(len(old), "image", "images"))

@@ -17,10 +17,13 @@ import (
 // packagesLane keeps changes of the selection in the order of their commands.
 const packagesLane = "packages"
 
-const packagesUsage = "packages [add NAME... | remove NAME... | profile NAME | settle | use ...] [--rebuild] [--anyway]"
+const packagesUsage = "packages [add NAME... | remove NAME... | profile NAME | settle | use ...] [--rebuild] [--anyway] [--on HOST]"
 
 // packagesFlags are the flags of !packages.
-type packagesFlags struct{ rebuild, anyway bool }
+type packagesFlags struct {
+	rebuild, anyway bool
+	on              string
+}
 
 func (r *run) packagesCommand() *cobra.Command {
 	var flags packagesFlags
@@ -40,6 +43,7 @@ func (r *run) packagesCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&flags.rebuild, "rebuild", false, "build the image at once")
+	cmd.Flags().StringVar(&flags.on, "on", "", "the image of this `host` of fraktalia.yaml, of the one where this agent lives, or here")
 	cmd.Flags().BoolVar(&flags.anyway, "anyway", false, "take a package that has broken machines; it is built under a limit of memory")
 	return cmd
 }
@@ -47,6 +51,9 @@ func (r *run) packagesCommand() *cobra.Command {
 func packages(ctx context.Context, r *run, args []string, flags packagesFlags) (reply.Answer, error) {
 	catalog, err := docker.Shipped()
 	if err != nil {
+		return reply.Answer{}, err
+	}
+	if r, err = r.home(flags.on); err != nil {
 		return reply.Answer{}, err
 	}
 	if len(args) == 0 && !flags.rebuild {
@@ -89,7 +96,7 @@ func listPackages(ctx context.Context, r *run, catalog docker.Catalog) (reply.An
 	}
 	rows := packageRows(catalog, selection, live)
 	doc := reply.Doc{
-		reply.P("Profile ", reply.Bold("%s", selection.Profile), ", of ", listed(catalog.ProfileNames()), "."),
+		reply.P("Profile ", reply.Bold("%s", selection.Profile), ", of ", listed(catalog.ProfileNames()), ".", r.whoseImage()),
 		packagesTable(rows),
 	}
 	if notes := packagesNotes(r.request, rows, selection); len(notes.Items) > 0 {
@@ -226,6 +233,7 @@ func (r *run) liveBuild(ctx context.Context) (store.Build, error) {
 	if err != nil {
 		return store.Build{}, err
 	}
+	builds = r.buildsHere(builds)
 	image, err := r.Builder.ImageInfo(ctx, r.Settings.Image)
 	if err != nil { // no engine: the last one is the best guess
 		image.ID = ""

@@ -152,7 +152,7 @@ func (r *run) choose(ctx context.Context, catalog docker.Catalog, change package
 		return reply.Answer{Doc: reply.Say("That is how it is already. Nothing was changed."), Data: packagesData{Profile: change.after.Profile}}, nil
 	}
 	if flags.rebuild {
-		answer, err := rebuildSandbox(ctx, r, rebuildFlags{anyway: flags.anyway})
+		answer, err := rebuildOn(ctx, r, flags.on, rebuildFlags{anyway: flags.anyway})
 		answer.Undo = undo
 		if undo == back {
 			answer.Undo = ""

@@ -42,13 +42,22 @@ type building struct {
 	unlogged  error // why the log could not be handed over
 }
 
+// rebuildOn builds on the host that is named, or where the sandboxes live.
+func rebuildOn(ctx context.Context, r *run, on string, flags rebuildFlags) (reply.Answer, error) {
+	hosts, err := r.places(ctx, on, "Where shall the image be built?")
+	if err != nil {
+		return reply.Answer{}, err
+	}
+	return r.everywhere(hosts, func(r *run) (reply.Answer, error) { return rebuildSandbox(ctx, r, flags) })
+}
+
 func rebuildSandbox(ctx context.Context, r *run, flags rebuildFlags) (reply.Answer, error) {
 	if !r.shared.building.TryLock() {
 		return reply.Answer{}, Sorry("The sandbox image is being built already; wait for it, or stop it with the ❌ under it.")
 	}
 	unlock := r.shared.building.Unlock
 	b := &building{run: r, flags: flags}
-	b.record = store.Build{Tag: r.Settings.Image, StartedAt: time.Now(), StartedBy: r.request.Sender}
+	b.record = store.Build{Tag: r.Settings.Image, StartedAt: time.Now(), StartedBy: r.request.Sender, Engine: r.host}
 	err := b.work(ctx)
 	unlock()
 	if err != nil {
@@ -69,7 +78,7 @@ func (b *building) work(ctx context.Context) error {
 	defer os.Remove(log.Name())
 	defer log.Close()
 	b.log = log
-	b.talk.Update(reply.Say("Building ", reply.Mono("%s", b.Settings.Image), " …"))
+	b.talk.Update(reply.Say("Building ", reply.Mono("%s", b.Settings.Image), b.onHost()+" …"))
 	cancelable, stop := b.talk.Cancelable(ctx)
 	err = b.prepare(cancelable)
 	if err == nil {
@@ -111,7 +120,7 @@ func (b *building) read(ctx context.Context) (err error) {
 // would end badly.
 func (b *building) prepare(ctx context.Context) (err error) {
 	b.base, err = b.Builder.EnsureBase(ctx, sandbox.BaseOptions{Ref: b.Settings.Base}, func(p sandbox.Progress) {
-		b.talk.Update(buildProgress("Making the base image", p, 0))
+		b.talk.Update(buildProgress("Making the base image"+b.onHost(), p, 0))
 	})
 	if err != nil {
 		return err
@@ -132,7 +141,7 @@ func (b *building) prepare(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	b.plan.foresee(builds, b.record.BaseID, string(b.options.Builder), b.flags.noCache)
+	b.plan.foresee(b.buildsHere(builds), b.record.BaseID, string(b.options.Builder), b.flags.noCache)
 	if err := b.preflight(ctx); err != nil {
 		return err
 	}
@@ -195,7 +204,7 @@ func (b *building) build(ctx context.Context) (err error) {
 	}
 	b.result, err = b.Builder.Build(ctx, b.options, func(p sandbox.Progress) {
 		crashpoint.At("rebuild.step")
-		b.talk.Update(b.plan.progress("Building "+b.Settings.Image, p))
+		b.talk.Update(b.plan.progress("Building "+b.Settings.Image+b.onHost(), p))
 	})
 	if err != nil {
 		return err

@@ -68,7 +68,7 @@ func (b *building) preflight(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	b.talk.Update(reply.Doc{reply.P("Building ", reply.Mono("%s", b.Settings.Image), ": ", b.plan.sentence())})
+	b.talk.Update(reply.Doc{reply.P("Building ", reply.Mono("%s", b.Settings.Image), b.onHost()+": ", b.plan.sentence())})
 	if b.flags.anyway || b.plan.allCached() {
 		return nil
 	}

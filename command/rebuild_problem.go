@@ -37,6 +37,9 @@ func (r *run) buildProblem(_ context.Context, err error) error {
 	var down *sandbox.EngineDownError
 	var noBase *sandbox.BaseError
 	switch {
+	case errors.As(err, &down) && r.host != "":
+		return Because(err, "The Docker engine on %s does not answer, or the connection to it was lost in the middle. %sstatus says what hinders it; say it again when it is back, and what was finished is cached there. %s",
+			r.host, prompt(r.request), untouched)
 	case errors.As(err, &down):
 		return Because(err, "The Docker engine at %s does not answer, or stopped answering. Start it (systemctl start docker), and say it again. %s", down.Host, untouched)
 	case errors.As(err, &noBase) && errors.Is(err, sandbox.ErrNoMmdebstrap):

@@ -100,7 +100,7 @@ func (b *building) built() reply.Doc {
 		doc = append(doc, reply.P("Its log could not be handed over."))
 	}
 	if b.result.Replaced != "" {
-		doc = append(doc, reply.P(reply.Mono("%srollback-sandbox", prompt(b.request)), " goes back to the image before."))
+		doc = append(doc, reply.P(reply.Mono("%srollback-sandbox%s", prompt(b.request), b.onFlag()), " goes back to the image before."))
 	}
 	return doc
 }

@@ -97,13 +97,13 @@ func rollbackSandbox(ctx context.Context, r *run, recreate bool) (reply.Answer, 
 	image, err := r.Builder.Rollback(ctx, r.Settings.Image)
 	r.shared.building.Unlock()
 	if errors.Is(err, sandbox.ErrNoPrevious) {
-		return reply.Answer{}, Sorry("There is no image to go back to: %s was not rebuilt yet.", r.Settings.Image)
+		return reply.Answer{}, Sorry("There is no image to go back to: %s was not rebuilt yet%s.", r.Settings.Image, r.onHost())
 	}
 	if err != nil {
 		return reply.Answer{}, r.buildProblem(ctx, err)
 	}
 	doc := reply.Say(reply.Mono("%s", r.Settings.Image), fmt.Sprintf(" is the image again that was built %s ago, %s. ", strings.ToLower(units.HumanDuration(time.Since(image.Created))), size(image.Size)),
-		reply.Mono("%srollback-sandbox", prompt(r.request)), " goes forward again.")
+		reply.Mono("%srollback-sandbox%s", prompt(r.request), r.onFlag()), " goes forward again.")
 	doc, err = r.renew(ctx, doc, recreate)
-	return reply.Answer{Doc: doc, Undo: "rollback-sandbox"}, err
+	return reply.Answer{Doc: doc, Undo: "rollback-sandbox" + r.onFlag()}, err
 }

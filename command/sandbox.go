@@ -38,19 +38,11 @@ func (r *run) rebuildCommand() *cobra.Command {
 		Use:   "rebuild-sandbox [--no-cache] [--profile NAME] [--recreate] [--anyway] [--on HOST]",
 		Short: "builds the sandbox image anew",
 		Long: "What is in it is chosen with packages. The image in use changes only when the new one has been built and tested; the one before is kept, and " +
-			"rollback-sandbox goes back to it. Click ❌ under the answer to stop it.",
+			"rollback-sandbox goes back to it. Click ❌ under the answer to stop it. It is built where the sandboxes live; where they live on several machines you are asked.",
 		Aliases: []string{"rebuild"},
 		Args:    none,
 		RunE: r.does(func(ctx context.Context, r *run, _ []string) (reply.Answer, error) {
-			host, err := r.buildOn(on)
-			if err != nil {
-				return reply.Answer{}, err
-			}
-			answer, err := rebuildSandbox(ctx, r, flags)
-			if err == nil && host != "" {
-				answer.Doc = append(reply.Doc{reply.P("On ", reply.Bold("%s", host), ":")}, answer.Doc...)
-			}
-			return answer, err
+			return rebuildOn(ctx, r, on, flags)
 		}),
 	}
 	rebuild.Flags().BoolVar(&flags.noCache, "no-cache", false, "run every step anew, also those whose result is there")
@@ -58,21 +50,27 @@ func (r *run) rebuildCommand() *cobra.Command {
 	rebuild.Flags().BoolVar(&flags.recreate, "recreate", false, "make the containers on the old image anew, busy ones after their last use")
 	rebuild.Flags().BoolVar(&flags.anyway, "anyway", false, "build though memory or disk seem too little, or what has broken machines is in it")
 	rebuild.Flags().StringVar(&flags.memory, "memory", "", "the most `memory` that heavy packages may take while they are built, such as 2g")
-	rebuild.Flags().StringVar(&on, "on", "", "build on this `host` of fraktalia.yaml, or on the one where this agent lives")
+	rebuild.Flags().StringVar(&on, "on", "", "build on this `host` of fraktalia.yaml, on the one where this agent lives, or here")
 	return rebuild
 }
 
 func (r *run) rollbackCommand() *cobra.Command {
 	var recreate bool
+	var on string
 	rollback := &cobra.Command{
-		Use:   "rollback-sandbox [--recreate]",
+		Use:   "rollback-sandbox [--recreate] [--on HOST]",
 		Short: "goes back to the sandbox image before the last build",
 		Long:  "Said again, it goes forward again. The packages that were chosen stay as they are.",
 		Args:  none,
 		RunE: r.does(func(ctx context.Context, r *run, _ []string) (reply.Answer, error) {
-			return rollbackSandbox(ctx, r, recreate)
+			hosts, err := r.places(ctx, on, "Where shall the image go back?")
+			if err != nil {
+				return reply.Answer{}, err
+			}
+			return r.everywhere(hosts, func(r *run) (reply.Answer, error) { return rollbackSandbox(ctx, r, recreate) })
 		}),
 	}
+	rollback.Flags().StringVar(&on, "on", "", "go back on this `host` of fraktalia.yaml, on the one where this agent lives, or here")
 	rollback.Flags().BoolVar(&recreate, "recreate", false, "make the containers on the other image anew, busy ones after their last use")
 	return rollback
 }

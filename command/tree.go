@@ -41,6 +41,7 @@ type run struct {
 	request Request
 	talk    Conversation
 	answer  reply.Answer
+	host    string // whose sandbox image it is about; "" is this machine
 	lane    string // the one that it is in
 	within  string // the one of the command for which it runs; "" where it runs for itself
 	leave   func() // lets the next of the lane run

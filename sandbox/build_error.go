@@ -52,9 +52,9 @@ func (e *Engine) verdict(ctx context.Context, t *buildTracker, streamErr error) 
 	case t.failed != nil:
 		return t.buildError()
 	case streamErr != nil:
-		return &EngineDownError{Host: e.api.DaemonHost(), Err: streamErr}
+		return &EngineDownError{Host: e.place(), Err: streamErr}
 	case t.image == "":
-		return &EngineDownError{Host: e.api.DaemonHost(), Err: io.ErrUnexpectedEOF}
+		return &EngineDownError{Host: e.place(), Err: io.ErrUnexpectedEOF}
 	}
 	return nil
 }

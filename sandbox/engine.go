@@ -37,6 +37,14 @@ func Connect(host string) (*Engine, error) {
 // Host is the name of the machine that it runs on; "" is this one.
 func (e *Engine) Host() string { return e.host }
 
+// place is where people look for it.
+func (e *Engine) place() string {
+	if e.host != "" {
+		return e.host
+	}
+	return e.api.DaemonHost()
+}
+
 // ConnectThrough prepares a client of the engine of another machine, to which
 // dial makes connections: host is what people call that machine. It does not
 // dial yet.

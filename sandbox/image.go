@@ -18,7 +18,8 @@ const ImageLabel = "io.fraktalia.image"
 
 // Image is an image in the engine's store.
 type Image struct {
-	Exists  bool // false: nothing goes by that name, and all else is zero
+	Host    string // the other machine that it is on; "" is this one
+	Exists  bool   // false: nothing goes by that name, and all else is zero
 	ID      string
 	Created time.Time
 	Size    int64 // bytes, as the engine counts them; layers are shared between images
@@ -29,7 +30,7 @@ type Image struct {
 // EngineDownError says that no Docker engine answers, or that it stopped
 // answering.
 type EngineDownError struct {
-	Host string // e.g. "unix:///var/run/docker.sock"
+	Host string // e.g. "unix:///var/run/docker.sock", or the name of the other machine
 	Err  error
 }
 
@@ -44,7 +45,7 @@ func (e *EngineDownError) Unwrap() error { return e.Err }
 func (e *Engine) engineError(err error, format string, args ...any) error {
 	// A proxy before the engine says "unavailable" where there is none.
 	if client.IsErrConnectionFailed(err) || errdefs.IsUnavailable(err) {
-		err = &EngineDownError{Host: e.api.DaemonHost(), Err: err}
+		err = &EngineDownError{Host: e.place(), Err: err}
 	}
 	return fmt.Errorf(format+": %w", append(args, err)...)
 }
@@ -59,7 +60,7 @@ func (e *Engine) ImageInfo(ctx context.Context, ref string) (Image, error) {
 	if err != nil {
 		return Image{}, e.engineError(err, "inspect image %q", ref)
 	}
-	found := Image{Exists: true, ID: details.ID, Size: details.Size, Tags: details.RepoTags}
+	found := Image{Host: e.host, Exists: true, ID: details.ID, Size: details.Size, Tags: details.RepoTags}
 	if details.Config != nil {
 		found.Labels = details.Config.Labels
 	}
