@@ -52,12 +52,16 @@ func (p ports) Addresses(bind forwarder.Bind) (all, beyond []netip.Addr, err err
 }
 
 // Told implements command.Forwards.
-func (p ports) Told(port int, answers bool) { p.d.watch.Told(port, answers) }
+func (p ports) Told(key forwarder.Key, answers bool) { p.d.watch.Told(key, answers) }
 
 // Listening implements command.Forwards.
-func (p ports) Listening(s forwarder.Sandbox) (addrs []netip.AddrPort, seen bool) {
+func (p ports) Listening(s forwarder.Sandbox, udp bool) (addrs []netip.AddrPort, seen bool) {
 	err := p.d.outside(s.ID, func(pid int) (err error) {
-		addrs, err = procnet.Ports(pid)
+		if udp {
+			addrs, err = procnet.PortsUDP(pid)
+		} else {
+			addrs, err = procnet.Ports(pid)
+		}
 		return err
 	})
 	return addrs, err == nil

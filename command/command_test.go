@@ -61,7 +61,8 @@ type gateForwards struct {
 	*forwarder.Forwarder
 	held   map[int]string
 	inside map[string][]procnet.Listener // by container
-	told   map[int]bool
+	told   map[forwarder.Key]bool
+	bound  map[string][]netip.AddrPort // for datagrams, by container
 }
 
 func (g gateForwards) Addresses(bind forwarder.Bind) (all, beyond []netip.Addr, err error) {
@@ -74,14 +75,18 @@ func (g gateForwards) Listeners(_ context.Context, s forwarder.Sandbox) ([]procn
 	}
 	return list, nil
 }
-func (g gateForwards) Listening(s forwarder.Sandbox) (addrs []netip.AddrPort, seen bool) {
+func (g gateForwards) Listening(s forwarder.Sandbox, udp bool) (addrs []netip.AddrPort, seen bool) {
+	if udp {
+		addrs, seen = g.bound[s.ID]
+		return addrs, seen
+	}
 	list, seen := g.inside[s.ID]
 	for _, l := range list {
 		addrs = append(addrs, l.Addr)
 	}
 	return addrs, seen
 }
-func (g gateForwards) Told(port int, answers bool) { g.told[port] = answers }
+func (g gateForwards) Told(key forwarder.Key, answers bool) { g.told[key] = answers }
 
 func (g gateForwards) Open(spec forwarder.Spec) error {
 	if holder, ok := g.held[spec.Port]; ok {
@@ -109,7 +114,7 @@ func newBench(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { records.Close() })
-	b := &bench{records: records, desk: &desk{yes: true}, forwards: gateForwards{forwarder.New(forwarder.Options{}), map[int]string{}, map[string][]procnet.Listener{}, map[int]bool{}}}
+	b := &bench{records: records, desk: &desk{yes: true}, forwards: gateForwards{forwarder.New(forwarder.Options{}), map[int]string{}, map[string][]procnet.Listener{}, map[forwarder.Key]bool{}, map[string][]netip.AddrPort{}}}
 	t.Cleanup(func() {
 		for _, status := range b.forwards.List() {
 			if err := b.forwards.Close(status.Key()); err != nil {

@@ -31,13 +31,13 @@ type Forwards interface {
 	Listeners(ctx context.Context, sandbox forwarder.Sandbox) ([]procnet.Listener, error)
 	// Listening is where something listens in a sandbox, as far as that can be
 	// seen from outside without disturbing it; seen is false where it cannot.
-	Listening(sandbox forwarder.Sandbox) (addrs []netip.AddrPort, seen bool)
+	Listening(sandbox forwarder.Sandbox, udp bool) (addrs []netip.AddrPort, seen bool)
 	// Addresses lists where a forward listens by a policy, and which of these
 	// are beyond this machine's own, its LAN and its tailnet.
 	Addresses(bind forwarder.Bind) (all, beyond []netip.Addr, err error)
 	// Told notes what people were told of a port: whether something answers
 	// there. Changes from that are told by themselves.
-	Told(port int, answers bool)
+	Told(key forwarder.Key, answers bool)
 }
 
 // forwardsLane keeps the commands for ports in the order in which they came.

@@ -173,7 +173,7 @@ func TestChangesAreTold(t *testing.T) {
 		}
 	}
 	set(false)
-	w.Told(29001, false)
+	w.Told(forwarder.Key{Port: 29001}, false)
 	pass(20)
 	set(true)
 	pass(2)
@@ -206,5 +206,85 @@ func TestChangesAreTold(t *testing.T) {
 	}
 	if text := <-said; !strings.Contains(text, "I say no more about it") {
 		t.Errorf("the last says %s", text)
+	}
+}
+
+// The second change is told as soon as the first: only what goes on changing
+// has to wait.
+func TestTheNextChangeIsToldSoonToo(t *testing.T) {
+	b, said, pass := newWatched(t)
+	at := netip.MustParseAddrPort("127.0.0.1:29999")
+	b.forwards.inside["a"] = nil
+	if err := b.forwards.Open(forwarder.Spec{Port: 29001, To: int(at.Port())}); err != nil {
+		t.Fatal(err)
+	}
+	pass(200) // long as it is
+	for i := range quickNotes {
+		if i%2 == 0 {
+			service, err := net.Listen("tcp", at.String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer service.Close()
+			b.forwards.inside["a"] = []procnet.Listener{{Addr: at}}
+			pass(int64(watchSeen / time.Second))
+			if len(said) != 1 {
+				t.Fatalf("change %d: %d notes", i, len(said))
+			}
+			service.Close()
+		} else {
+			b.forwards.inside["a"] = nil
+			if pass(int64((settleDown + watchSeen) / time.Second)); len(said) != 1 {
+				t.Fatalf("change %d: %d notes", i, len(said))
+			}
+		}
+		<-said
+	}
+}
+
+// A forward for UDP is watched by whether a socket is bound inside.
+func TestChangesOfDatagramsAreTold(t *testing.T) {
+	b, said, pass := newWatched(t)
+	b.forwards.bound["a"] = nil
+	text, err := b.do(t, "forward 29001 --udp")
+	if err != nil || !strings.Contains(text, "Nothing takes datagrams on 29001 in box yet.") {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	pass(3)
+	b.forwards.bound["a"] = []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:29001"), netip.MustParseAddrPort("0.0.0.0:53")}
+	if pass(5); len(said) != 0 {
+		t.Errorf("what nobody reaches was told: %s", <-said)
+	}
+	b.forwards.bound["a"] = []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:29001")}
+	if pass(2); len(said) != 1 || !strings.Contains(<-said, "Port 29001/udp: Something takes datagrams on 29001 in box.") {
+		t.Fatalf("%d notes", len(said))
+	}
+	b.forwards.bound["a"] = nil
+	if pass(8); len(said) != 1 || !strings.Contains(<-said, "Port 29001/udp: Nothing takes datagrams") {
+		t.Fatalf("%d notes", len(said))
+	}
+	delete(b.forwards.bound, "a") // not to be seen, as on another host
+	if pass(60); len(said) != 0 {
+		t.Errorf("told though it is not known: %s", <-said)
+	}
+}
+
+// newWatched is a bench with a sandbox and a watch; pass lets seconds pass,
+// with a look in each.
+func newWatched(t *testing.T) (b *bench, said diary, pass func(seconds int64)) {
+	b = newBench(t)
+	var now atomic.Int64
+	b.commands.services.Settings.Now = func() time.Time { return time.Unix(1e9+now.Load(), 0) }
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	said = make(diary, 100)
+	w := b.commands.Watch(said, logrus.NewEntry(log))
+	b.forwards.SetSandboxes([]forwarder.Sandbox{{ID: "a", Name: "box", Agent: "mox", Addrs: []netip.Addr{netip.MustParseAddr("127.0.0.1")}, Started: time.Now()}})
+	return b, said, func(seconds int64) {
+		for range seconds {
+			now.Add(1)
+			w.Look(context.Background())
+			w.tasks.Wait()
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -76,7 +77,7 @@ func (r *run) row(ctx context.Context, s forwarder.Status, f store.Forward, serv
 	}
 	way, err := r.Forwards.Probe(ctx, s.Key())
 	if s.UDP {
-		return datagrams(row, s, way, err)
+		return r.datagrams(row, s, way, err)
 	}
 	inside := services[s.Sandbox.ID]()
 	at := inside.on(s.To)
@@ -99,10 +100,20 @@ func (r *run) row(ctx context.Context, s forwarder.Status, f store.Forward, serv
 	return row
 }
 
-// datagrams tells of a forward for UDP what its last datagram met.
-func datagrams(row forwardRow, s forwarder.Status, way string, err error) forwardRow {
+// datagrams tells of a forward for UDP whether a socket is bound inside, and
+// where that cannot be seen, what its last datagram met.
+func (r *run) datagrams(row forwardRow, s forwarder.Status, way string, err error) forwardRow {
 	row.Way = way
+	bound, seen := r.Forwards.Listening(s.Sandbox, true)
 	switch {
+	case seen && boundTo(bound, s.To):
+		row.Way = orElse(way, "direct")
+		row.short = reply.Line{"✅ takes datagrams"}
+		row.Behind = fmt.Sprintf("Something takes datagrams on %d in %s.", s.To, s.Sandbox.Name)
+	case seen:
+		row.Way = ""
+		row.short = reply.Line{fmt.Sprintf("⏳ nothing is bound to %s", forwarder.Key{Port: s.To, UDP: true})}
+		row.Behind = fmt.Sprintf("Nothing takes datagrams on %d in %s yet.", s.To, s.Sandbox.Name)
 	case err != nil:
 		row.short = reply.Line{"⏳ nothing takes its datagrams"}
 		row.Behind = fmt.Sprintf("Nothing takes datagrams on %d in %s.", s.To, s.Sandbox.Name)
@@ -114,6 +125,12 @@ func datagrams(row forwardRow, s forwarder.Status, way string, err error) forwar
 		row.Behind = fmt.Sprintf("Datagrams go to %s, and nothing refused them.", s.Sandbox.Name)
 	}
 	return row
+}
+
+// boundTo says whether a socket takes what comes to a port from outside of the
+// sandbox. Only direct datagrams are forwarded, so its loopback does not count.
+func boundTo(bound []netip.AddrPort, port int) bool {
+	return slices.ContainsFunc(bound, func(a netip.AddrPort) bool { return int(a.Port()) == port && !a.Addr().IsLoopback() })
 }
 
 // behindState tells of forwards that need no probe; "" for the others.

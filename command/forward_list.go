@@ -34,10 +34,7 @@ func (r *run) opened(ctx context.Context, p forwardPlan) (reply.Answer, error) {
 		answer.Undo = changingBack(p.before)
 	}
 	for _, row := range rows {
-		if row.Protocol == "udp" {
-			continue // nobody can tell without a datagram
-		}
-		r.Forwards.Told(row.Port, row.Way != "")
+		r.Forwards.Told(row.key(), row.Way != "")
 	}
 	if len(list) > mostLines {
 		answer.Doc = r.openedMany(list, rows, hosts)
@@ -152,6 +149,10 @@ type forwardRow struct {
 	short reply.Line // Behind in a few words, for a table
 }
 
+func (row forwardRow) key() forwarder.Key {
+	return forwarder.Key{Port: row.Port, UDP: row.Protocol == protocol(true)}
+}
+
 func listForwards(ctx context.Context, r *run, _ []string) (reply.Answer, error) {
 	known, err := r.knownForwards(ctx)
 	if err != nil {
@@ -181,7 +182,7 @@ func listForwards(ctx context.Context, r *run, _ []string) (reply.Answer, error)
 // portCell is the port, the one inside where it is another, and where people
 // reach it: each in a line of its own, because a room is narrow.
 func portCell(row forwardRow, links []reply.Span) reply.Lines {
-	head := reply.Line{reply.Bold("%s", forwarder.Key{Port: row.Port, UDP: row.Protocol == "udp"})}
+	head := reply.Line{reply.Bold("%s", row.key())}
 	if row.To != row.Port {
 		head = append(head, fmt.Sprintf(" → %d", row.To))
 	}

@@ -19,19 +19,22 @@ import (
 const (
 	// watchFirst and watchLast are the times between two looks at a forward: at
 	// one that is new or has changed, and at one that has long been as it is.
+	// Where nothing but a file is looked at, it is never longer than watchSeen.
 	watchFirst = time.Second
 	watchLast  = 15 * time.Second
+	watchSeen  = 2 * time.Second
 	// watchFresh is how long a forward is looked at as often as that.
 	watchFresh = time.Minute
 	// settleDown is how long a service must be away to be told: one that is
 	// started anew is not. One that has come is told at once.
 	settleDown = 5 * time.Second
-	// noteEvery is the least time between two notes of one forward, and
-	// mostNotes how many there are before it is left in peace; an hour without
-	// one makes up for that.
-	noteEvery = time.Minute
-	mostNotes = 10
-	forgotten = time.Hour
+	// After quickNotes of one forward there is at least noteEvery between two,
+	// and after mostNotes it is left in peace; an hour without one makes up for
+	// that.
+	quickNotes = 3
+	noteEvery  = time.Minute
+	mostNotes  = 10
+	forgotten  = time.Hour
 )
 
 // standing is how a forward is, as far as people are told of changes.
@@ -59,7 +62,7 @@ type Watch struct {
 	poked    chan struct{}
 
 	mu      sync.Mutex
-	ports   map[int]*watched
+	ports   map[forwarder.Key]*watched
 	telling bool
 	tasks   sync.WaitGroup
 }
@@ -78,15 +81,15 @@ type watched struct {
 
 // Watch makes the watch of the forwards that c's commands open.
 func (c *Commands) Watch(notes Notes, log *logrus.Entry) *Watch {
-	return &Watch{services: c.services, notes: notes, log: log, poked: make(chan struct{}, 1), ports: map[int]*watched{}}
+	return &Watch{services: c.services, notes: notes, log: log, poked: make(chan struct{}, 1), ports: map[forwarder.Key]*watched{}}
 }
 
 // Told notes what people were told of a port just now.
-func (w *Watch) Told(port int, answering bool) {
+func (w *Watch) Told(key forwarder.Key, answering bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, s := range w.services.Forwards.List() {
-		if s.Port != port || s.UDP {
+		if s.Key() != key {
 			continue
 		}
 		now := standingOf(s)
@@ -96,7 +99,7 @@ func (w *Watch) Told(port int, answering bool) {
 		case now != held:
 			now = silent
 		}
-		w.ports[port] = &watched{opened: s.Since, told: now, seen: now, since: w.now(), next: w.now().Add(watchFirst), pause: watchFirst}
+		w.ports[key] = &watched{opened: s.Since, told: now, seen: now, since: w.now(), next: w.now().Add(watchFirst), pause: watchFirst}
 	}
 	w.poke()
 }
@@ -140,7 +143,7 @@ func (w *Watch) Run(ctx context.Context) error {
 // Look looks at the forwards that are due, tells what has changed, and says
 // when the next one is due.
 func (w *Watch) Look(ctx context.Context) (next time.Time) {
-	list := slices.DeleteFunc(w.services.Forwards.List(), func(s forwarder.Status) bool { return s.UDP }) // tells nothing unasked
+	list := w.services.Forwards.List()
 	w.meet(list)
 	w.glance(ctx, list)
 	w.mu.Lock()
@@ -148,7 +151,7 @@ func (w *Watch) Look(ctx context.Context) (next time.Time) {
 	var news []forwarder.Status
 	next = w.now().Add(watchLast)
 	for _, s := range list {
-		p := w.ports[s.Port]
+		p := w.ports[s.Key()]
 		if p.next.Before(next) {
 			next = p.next
 		}
@@ -167,14 +170,14 @@ func (w *Watch) Look(ctx context.Context) (next time.Time) {
 func (w *Watch) meet(list []forwarder.Status) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for port, p := range w.ports {
-		if !slices.ContainsFunc(list, func(s forwarder.Status) bool { return s.Port == port && s.Since.Equal(p.opened) }) {
-			delete(w.ports, port)
+	for key, p := range w.ports {
+		if !slices.ContainsFunc(list, func(s forwarder.Status) bool { return s.Key() == key && s.Since.Equal(p.opened) }) {
+			delete(w.ports, key)
 		}
 	}
 	for _, s := range list {
-		if w.ports[s.Port] == nil {
-			w.ports[s.Port] = &watched{opened: s.Since, pause: watchFirst}
+		if w.ports[s.Key()] == nil {
+			w.ports[s.Key()] = &watched{opened: s.Since, pause: watchFirst}
 		}
 	}
 }
@@ -186,39 +189,54 @@ func (w *Watch) glance(ctx context.Context, list []forwarder.Status) {
 	var looking errgroup.Group
 	looking.SetLimit(probesAtOnce)
 	for _, s := range list {
-		if w.due(s.Port) {
-			looking.Go(func() error { w.see(s.Port, w.standing(ctx, s)); return nil })
+		if w.due(s.Key()) {
+			looking.Go(func() error { now, outside := w.standing(ctx, s); w.see(s.Key(), now, outside); return nil })
 		}
 	}
 	_ = looking.Wait() // none of them fails
 }
 
-func (w *Watch) due(port int) bool {
+func (w *Watch) due(key forwarder.Key) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	p := w.ports[port]
+	p := w.ports[key]
 	return p != nil && !w.now().Before(p.next)
 }
 
 // standing sees how one is. Where it can be seen from outside whether the port
 // is open inside, no connection is tried: some services write each one down.
-func (w *Watch) standing(ctx context.Context, s forwarder.Status) standing {
+// With UDP there is no trying at all.
+func (w *Watch) standing(ctx context.Context, s forwarder.Status) (now standing, outside bool) {
 	if now := standingOf(s); s.State != forwarder.Serving || now == held {
-		return now
+		return now, true
 	}
-	listening, seen := w.services.Forwards.Listening(s.Sandbox)
+	listening, seen := w.services.Forwards.Listening(s.Sandbox, s.UDP)
+	if s.UDP {
+		return bound(listening, seen, s.To), true
+	}
 	at := slices.DeleteFunc(listening, func(a netip.AddrPort) bool { return int(a.Port()) != s.To })
 	if seen && len(at) == 0 {
-		return silent
+		return silent, true
 	}
 	if seen && slices.ContainsFunc(at, func(a netip.AddrPort) bool { return a.Addr().IsUnspecified() }) && len(s.Sandbox.Addrs) > 0 {
-		return answers
+		return answers, true
 	}
 	if _, err := w.services.Forwards.Probe(ctx, s.Key()); err == nil {
-		return answers
+		return answers, false
 	}
 	if ctx.Err() != nil {
+		return unclear, false
+	}
+	return silent, false
+}
+
+// bound is the standing of a forward for UDP.
+func bound(addrs []netip.AddrPort, seen bool, port int) standing {
+	switch {
+	case !seen:
 		return unclear
+	case boundTo(addrs, port):
+		return answers
 	}
 	return silent
 }
@@ -235,10 +253,10 @@ func standingOf(s forwarder.Status) standing {
 }
 
 // see notes how a forward is, and when to look again.
-func (w *Watch) see(port int, now standing) {
+func (w *Watch) see(key forwarder.Key, now standing, outside bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	p := w.ports[port]
+	p := w.ports[key]
 	if p == nil {
 		return
 	}
@@ -251,6 +269,9 @@ func (w *Watch) see(port int, now standing) {
 	if w.now().Sub(p.since) > watchFresh {
 		p.pause = min(p.pause*3/2, watchLast)
 	}
+	if outside {
+		p.pause = min(p.pause, watchSeen)
+	}
 	p.next = w.now().Add(p.pause)
 }
 
@@ -260,7 +281,7 @@ func (w *Watch) isNews(p *watched) bool {
 	if now.Sub(p.noted) > forgotten {
 		p.count = 0
 	}
-	if p.seen == unclear || p.seen == p.told || p.count >= mostNotes || now.Sub(p.noted) < noteEvery {
+	if p.seen == unclear || p.seen == p.told || p.count >= mostNotes || p.count >= quickNotes && now.Sub(p.noted) < noteEvery {
 		return false
 	}
 	return p.seen != silent || now.Sub(p.since) >= settleDown
@@ -272,19 +293,19 @@ func (w *Watch) tell(ctx context.Context, news []forwarder.Status) {
 	r := &run{Services: w.services}
 	rows := r.rows(ctx, news, nil)
 	var lines []reply.Line
-	groups := map[standing][]int{}
+	groups := map[standing][]forwarder.Key{}
 	last := false
 	w.mu.Lock()
 	for i, s := range news {
-		p := w.ports[s.Port]
+		p := w.ports[s.Key()]
 		if p == nil || p.seen == p.told || (p.seen == answers) != (rows[i].Way != "") {
 			continue
 		}
 		p.told, p.noted = p.seen, w.now()
 		p.count++
 		last = last || p.count == mostNotes
-		groups[p.seen] = append(groups[p.seen], s.Port)
-		lines = append(lines, reply.Line{p.seen.mark(), " Port ", reply.Bold("%d", s.Port), ": ", rows[i].Behind})
+		groups[p.seen] = append(groups[p.seen], s.Key())
+		lines = append(lines, reply.Line{p.seen.mark(), " Port ", reply.Bold("%s", s.Key()), ": ", rows[i].Behind})
 	}
 	w.mu.Unlock()
 	if len(lines) > 3 {
@@ -310,7 +331,7 @@ func (s standing) mark() string {
 }
 
 // groupLines are for many at once, as when a sandbox is made anew.
-func groupLines(groups map[standing][]int) (lines []reply.Line) {
+func groupLines(groups map[standing][]forwarder.Key) (lines []reply.Line) {
 	for _, group := range []struct {
 		standing  standing
 		one, more string
@@ -319,9 +340,17 @@ func groupLines(groups map[standing][]int) (lines []reply.Line) {
 		{silent, "does not answer any more", "do not answer any more"},
 		{held, "is taken by another program; I try again", "are taken by other programs; I try again"},
 	} {
-		if ports := groups[group.standing]; len(ports) > 0 {
-			lines = append(lines, reply.Line{group.standing.mark(), " ", plural(len(ports), "Port ", "Ports "), reply.Bold("%s", join(ports)), " ",
-				plural(len(ports), group.one, group.more), "."})
+		for _, udp := range []bool{false, true} {
+			var ports []int
+			for _, key := range groups[group.standing] {
+				if key.UDP == udp {
+					ports = append(ports, key.Port)
+				}
+			}
+			if len(ports) > 0 {
+				lines = append(lines, reply.Line{group.standing.mark(), " ", plural(len(ports), "Port ", "Ports "), reply.Bold("%s", join(ports)),
+					map[bool]string{true: " for datagrams"}[udp], " ", plural(len(ports), group.one, group.more), "."})
+			}
 		}
 	}
 	return lines

@@ -34,6 +34,8 @@ func TestSandboxesOnAnotherHost(t *testing.T) {
 	must(t, s.SetConfig("hosts: []", fmt.Sprintf("hosts:\n  - name: attic\n    address: %s@%s\n    key_file: %s\n    known_hosts: %s\n    socket: %s\n",
 		m.User, m.Address, m.KeyFile, m.KnownHosts, m.Socket)))
 	s.start(t)
+	sandboxSays(t, s, "faye on attic")
+	sandboxSays(t, s, "finn on attic")
 	for _, one := range []struct {
 		port             int
 		agent, way, word string

@@ -1,15 +1,21 @@
 package forwarder_test
 
 import (
+	"io"
+	"net"
+	"os"
 	"os/exec"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/githabideri/fraktalia/forwarder"
 	"github.com/githabideri/fraktalia/sandbox/sandboxtest"
 )
 
-// The engine is killed, and when it is back the sandbox's address belongs to
-// a stranger. Whoever connects all the while must never reach the stranger.
+// The engine is killed, and when it is back the sandbox's address belongs to a
+// stranger. Whoever connects, or sends datagrams, all the while must never
+// reach the stranger: also not in the flow that was open before.
 func TestTheEngineRestartsAndTheAddressIsAnothers(t *testing.T) {
 	if !sandboxtest.InOwnNetwork(t) {
 		return
@@ -19,7 +25,7 @@ func TestTheEngineRestartsAndTheAddressIsAnothers(t *testing.T) {
 	network := sandboxtest.UniqueName("frk")
 	sandboxtest.Docker(t, "network", "create", "--opt", "com.docker.network.bridge.name="+network, "--subnet", "10.213.11.0/24", network)
 	t.Cleanup(func() { exec.Command("docker", "network", "rm", network).Run() })
-	box := sandboxtest.Sandbox{Image: image, Agent: "mox", Network: network, Listen: []string{":9005"}}
+	box := sandboxtest.Sandbox{Image: image, Agent: "mox", Network: network, Listen: []string{":9005", "udp::9005"}}
 	stranger := box
 	stranger.Agent = "stranger"
 
@@ -29,15 +35,25 @@ func TestTheEngineRestartsAndTheAddressIsAnothers(t *testing.T) {
 	if err := f.Open(forwarder.Spec{Port: port, To: 9005, Agent: box.Agent, Bind: forwarder.Loopback}); err != nil {
 		t.Fatal(err)
 	}
+	datagrams := freeUDPPort(t)
+	if err := f.Open(forwarder.Spec{Port: datagrams, To: 9005, Agent: box.Agent, UDP: true, Bind: forwarder.Loopback}); err != nil {
+		t.Fatal(err)
+	}
 	id := sandboxtest.Start(t, box)
 	until(t, "the container answers", func() bool { return greeting(port) == id[:12] })
 	address := addressOf(t, id)
 
-	stop, met := make(chan bool), make(chan map[string]int)
+	flow := dialUDP(t, "127.0.0.1", datagrams)
+	if got := ask(t, flow, "who?"); got != id[:12]+" who?" {
+		t.Fatalf("a datagram came back as %q", got)
+	}
+	stop, met, told := make(chan bool), make(chan map[string]int), make(chan map[string]int)
 	go func() { met <- greetings(port, stop) }()
+	go func() { told <- echoes(flow, stop) }()
 	daemon.Kill()
 	until(t, "the loss is seen", func() bool { return status(t, f, port).State == forwarder.Unknown })
 	mustRefuse(t, port)
+	mustStaySilent(t, dialUDP(t, "127.0.0.1", datagrams))
 	daemon.Start()
 	sandboxtest.Docker(t, "rm", "-f", id)
 	other := sandboxtest.Start(t, stranger)
@@ -46,12 +62,55 @@ func TestTheEngineRestartsAndTheAddressIsAnothers(t *testing.T) {
 	}
 	again := sandboxtest.Start(t, box)
 	until(t, "the new container answers", func() bool { return greeting(port) == again[:12] })
+	until(t, "its datagrams, too", func() bool { return answerer(dialUDP(t, "127.0.0.1", datagrams)) == again[:12] })
 	close(stop)
-	names := <-met
-	if names[other[:12]] > 0 {
-		t.Errorf("the stranger was reached: %v", names)
+	for _, names := range []map[string]int{<-met, <-told} {
+		if names[other[:12]] > 0 || names[id[:12]] == 0 {
+			t.Errorf("the stranger was reached, or nobody: %v", names)
+		}
+		t.Logf("reached: %v", names)
 	}
-	t.Logf("reached: %v", names)
+	if n := datagramsAt(t, other); n != "0" {
+		t.Errorf("%s datagrams came to the stranger", n)
+	}
+	if n := datagramsAt(t, again); n == "0" {
+		t.Error("no datagram is counted where some came: this test proves nothing")
+	}
+}
+
+// datagramsAt is how many datagrams the kernel has delivered in a container.
+func datagramsAt(t *testing.T, id string) string {
+	t.Helper()
+	text, err := os.ReadFile("/proc/" + sandboxtest.Docker(t, "inspect", "-f", "{{.State.Pid}}", id) + "/net/snmp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, values, _ := strings.Cut(string(text), "\nUdp: ") // the names
+	_, values, _ = strings.Cut(values, "\nUdp: ")
+	return strings.Fields(values)[0]
+}
+
+// echoes sends datagrams again and again by one flow, and counts who answered.
+func echoes(flow net.Conn, stop <-chan bool) map[string]int {
+	names := map[string]int{}
+	for {
+		select {
+		case <-stop:
+			return names
+		default:
+			names[answerer(flow)]++
+		}
+	}
+}
+
+// answerer sends a datagram and waits a moment for who answers; "" is nobody.
+func answerer(conn net.Conn) string {
+	io.WriteString(conn, "who?") // an error tells of an earlier one that was refused
+	conn.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	got := make([]byte, 100)
+	n, _ := conn.Read(got)
+	name, _, _ := strings.Cut(string(got[:n]), " ")
+	return name
 }
 
 func addressOf(t *testing.T, id string) string {

@@ -26,8 +26,13 @@ type Listener struct {
 func Inside(pid int) ([]Listener, error) { return inside("/proc", pid) }
 
 // Ports is Inside without the programs, at a tenth of its cost.
-func Ports(pid int) (addrs []netip.AddrPort, err error) {
-	found, _, err := tables("/proc", pid)
+func Ports(pid int) ([]netip.AddrPort, error) { return ports("/proc", pid, listening, "tcp") }
+
+// PortsUDP lists where sockets are bound for datagrams of anybody.
+func PortsUDP(pid int) ([]netip.AddrPort, error) { return ports("/proc", pid, unconnected, "udp") }
+
+func ports(proc string, pid int, state, protocol string) (addrs []netip.AddrPort, err error) {
+	found, _, err := tables(proc, pid, state, protocol)
 	for _, l := range found {
 		addrs = append(addrs, l.Addr)
 	}
@@ -35,7 +40,7 @@ func Ports(pid int) (addrs []netip.AddrPort, err error) {
 }
 
 func inside(proc string, pid int) ([]Listener, error) {
-	found, inodes, err := tables(proc, pid)
+	found, inodes, err := tables(proc, pid, listening, "tcp")
 	if err != nil {
 		return nil, err
 	}
@@ -46,20 +51,20 @@ func inside(proc string, pid int) ([]Listener, error) {
 	return sorted(found), nil
 }
 
-// tables reads what listens in the namespace of a process; inodes lead to
-// places in found.
-func tables(proc string, pid int) (found []Listener, inodes map[string][]int, err error) {
+// tables reads the sockets of a protocol ("tcp" or "udp") that are in a state,
+// in the namespace of a process; inodes lead to places in found.
+func tables(proc string, pid int, state, protocol string) (found []Listener, inodes map[string][]int, err error) {
 	folder := filepath.Join(proc, strconv.Itoa(pid))
 	inodes = map[string][]int{}
-	for _, table := range []string{"net/tcp", "net/tcp6"} {
+	for _, table := range []string{"net/" + protocol, "net/" + protocol + "6"} {
 		file, err := os.Open(filepath.Join(folder, table))
-		if errors.Is(err, os.ErrNotExist) && table == "net/tcp6" {
+		if errors.Is(err, os.ErrNotExist) && strings.HasSuffix(table, "6") {
 			continue // no IPv6 there
 		}
 		if err != nil {
 			return nil, nil, fmt.Errorf("read what listens beside process %d: %w", pid, err)
 		}
-		for _, s := range listeners(file) {
+		for _, s := range listeners(file, state) {
 			inodes[s.inode] = append(inodes[s.inode], len(found))
 			found = append(found, Listener{Addr: s.addr, Process: Process{UID: s.uid}})
 		}
@@ -74,12 +79,12 @@ type listeningSocket struct {
 	addr netip.AddrPort
 }
 
-// listeners reads the lines of one table that listen.
-func listeners(table io.Reader) (found []listeningSocket) {
+// listeners reads the lines of one table that are in a state.
+func listeners(table io.Reader, state string) (found []listeningSocket) {
 	lines := bufio.NewScanner(table)
 	for lines.Scan() {
 		fields := strings.Fields(lines.Text())
-		if len(fields) < 10 || fields[3] != listening {
+		if len(fields) < 10 || fields[3] != state {
 			continue
 		}
 		addr, ok := tableAddr(fields[1])
@@ -175,7 +180,7 @@ func Told(output string) []Listener {
 	var found []Listener
 	at := map[string][]int{}
 	tables, processes, _ := strings.Cut(output, "\nprocess ")
-	for _, s := range listeners(strings.NewReader(tables)) {
+	for _, s := range listeners(strings.NewReader(tables), listening) {
 		at[s.inode] = append(at[s.inode], len(found))
 		found = append(found, Listener{Addr: s.addr, Process: Process{UID: s.uid}})
 	}

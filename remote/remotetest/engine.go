@@ -17,7 +17,7 @@ const Network = "attic"
 func (m *Machine) StartEngine() (err error) {
 	again := m.engine != nil
 	m.engine, err = m.start("dockerd.log", "dockerd", "--data-root", filepath.Join(m.folder, "data"), "--exec-root", filepath.Join(m.folder, "exec"),
-		"--pidfile", filepath.Join(m.folder, "pid"), "--host", "unix://"+m.Socket, "--bridge", "none",
+		"--pidfile", filepath.Join(m.folder, "pid"), "--host", "unix://"+m.Socket, "--bip", "198.19.8.1/24",
 		"--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false")
 	if err != nil {
 		return err
