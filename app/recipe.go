@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -105,18 +106,53 @@ func (r recipe) Own() (command.OwnDockerfile, bool, error) {
 }
 
 // User implements command.Recipe: OpenClaw runs a sandbox as the owner of the
-// agent's workspace, so the image knows that one.
+// agent's workspace, so the image knows that one, and those of the others.
 func (r recipe) User(context.Context) (command.User, error) {
+	user := r.user()
+	user.Others = r.others(user.UID)
+	return user, nil
+}
+
+// mostUsers bounds the entries of an image's passwd.
+const mostUsers = 50
+
+// others are the owners of the agents' workspaces, and the numbers that the
+// configuration says sandboxes run as, without the image's own user.
+func (r recipe) others(own int) (all []string) {
+	settings, err := openclaw.LoadConfig(r.openclaw)
+	if err != nil {
+		return nil
+	}
+	agents, err := settings.Agents()
+	if err != nil {
+		return nil
+	}
+	seen := map[int]bool{own: true}
+	for _, agent := range append(agents, defaultsOf(settings)) {
+		uid, gid, ok := config.ParseIDs(agent.Text("sandbox", "docker", "user"))
+		if !ok && (agent.ID != "" || agent.Text("workspace") != "") {
+			uid, gid, ok = ownerOf(workspaceOf(agent, filepath.Dir(r.openclaw)))
+		}
+		if ok && !seen[uid] && len(all) < mostUsers {
+			seen[uid] = true
+			all = append(all, fmt.Sprintf("%d:%d", uid, gid))
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+func (r recipe) user() command.User {
 	if uid, gid, ok := config.ParseIDs(r.settings.User); ok {
-		return command.User{UID: uid, GID: gid, From: "sandbox.user in fraktalia.yaml"}, nil
+		return command.User{UID: uid, GID: gid, From: "sandbox.user in fraktalia.yaml"}
 	}
 	folder := r.workspace()
 	for _, place := range []string{folder, filepath.Dir(r.openclaw)} {
 		if uid, gid, ok := ownerOf(place); ok {
-			return command.User{UID: uid, GID: gid, From: "the owner of " + place}, nil
+			return command.User{UID: uid, GID: gid, From: "the owner of " + place}
 		}
 	}
-	return command.User{UID: os.Getuid(), GID: os.Getgid(), From: "the account that I run as"}, nil
+	return command.User{UID: os.Getuid(), GID: os.Getgid(), From: "the account that I run as"}
 }
 
 // workspace is where the agents' files are: where OpenClaw's configuration says,

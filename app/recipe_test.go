@@ -107,3 +107,33 @@ func TestUserOfTheImage(t *testing.T) {
 		t.Errorf("%+v, %v", user, err)
 	}
 }
+
+// Each agent's sandbox runs as the owner of its own workspace: the image knows
+// all of them.
+func TestOtherUsersOfTheImage(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Fatal("only root can give files away")
+	}
+	home := t.TempDir()
+	c := config.Default()
+	c.OpenClaw.Config = filepath.Join(home, "openclaw.json")
+	for name, uid := range map[string]int{"mox": 4711, "max": 4720, "fly": 4711} {
+		folder := filepath.Join(home, "workspace-"+name)
+		if err := errors.Join(os.Mkdir(folder, 0o755), os.Chown(folder, uid, uid+1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	os.WriteFile(c.OpenClaw.Config, []byte(`{agents: {defaults: {sandbox: {docker: {user: "7:8"}}},
+		entries: {mox: {}, fly: {}, gone: {}, max: {}, set: {sandbox: {docker: {user: "9:9"}}}, named: {sandbox: {docker: {user: "node"}}}}}}`), 0o600)
+	user, err := newRecipe(c).User(context.Background())
+	if err != nil || user.UID != 4711 && user.UID != 4720 {
+		t.Fatalf("%+v, %v", user, err)
+	}
+	want := "4720:4721 7:8 9:9"
+	if user.UID == 4720 {
+		want = "4711:4712 7:8 9:9"
+	}
+	if got := strings.Join(user.Others, " "); got != want {
+		t.Errorf("others %q, want %q", got, want)
+	}
+}

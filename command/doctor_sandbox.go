@@ -46,7 +46,7 @@ func (r *run) proveImage(ctx context.Context) Finding {
 	if err != nil {
 		return Finding{NotWell, found.Fact + "; whose the agents' files are is not known", "set sandbox.user in fraktalia.yaml"}
 	}
-	answers, err := r.Builder.Smoke(ctx, r.Settings.Image, append(append(sandbox.OpenClawProbes(), userProbe(user)), sandbox.NetworkProbes()...))
+	answers, err := r.Builder.Smoke(ctx, r.Settings.Image, slices.Concat(sandbox.OpenClawProbes(), userProbes(user), sandbox.NetworkProbes()))
 	var failed *sandbox.SmokeError
 	switch {
 	case errors.As(err, &failed):

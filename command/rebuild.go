@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/githabideri/fraktalia/crashpoint"
@@ -157,7 +158,7 @@ func (b *building) write(builder sandbox.Builder) (err error) {
 		Builder: builder,
 		Log:     b.log,
 		Labels:  map[string]string{sandbox.ImageLabel: "sandbox"},
-		Args:    map[string]string{"AGENT_UID": strconv.Itoa(b.user.UID), "AGENT_GID": strconv.Itoa(b.user.GID)},
+		Args:    map[string]string{"AGENT_UID": strconv.Itoa(b.user.UID), "AGENT_GID": strconv.Itoa(b.user.GID), "AGENT_OTHERS": strings.Join(b.user.Others, " ")},
 		Check:   b.check,
 	}
 	if b.isOwn {

@@ -1,7 +1,6 @@
 package command
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -46,7 +45,7 @@ func newPlan(layers, heavy []docker.Layer, fragment string, user User) plan {
 	if fragment != "" {
 		add(docker.Layer{Name: fragmentLayer, About: "your own instructions"}, fragment)
 	}
-	add(docker.Layer{Name: userLayer, About: "the agent's user, and the forwarder's relay"}, fmt.Sprintf("user %d:%d", user.UID, user.GID))
+	add(docker.Layer{Name: userLayer, About: "the agent's user, and the forwarder's relay"}, "user " + user.ids())
 	for _, layer := range heavy {
 		add(layer, layer.Step())
 	}

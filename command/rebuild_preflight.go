@@ -149,9 +149,20 @@ func userProbe(u User) sandbox.Probe {
 	return sandbox.Probe{Name: fmt.Sprintf("user %d:%d", u.UID, u.GID), Command: fmt.Sprintf(`test "$(id -u):$(id -g)" = %d:%d && id -un`, u.UID, u.GID)}
 }
 
+// userProbes ask for the image's user, and whether each of the others has an
+// entry, without which ssh refuses to work.
+func userProbes(u User) []sandbox.Probe {
+	probes := []sandbox.Probe{userProbe(u)}
+	for _, ids := range u.Others {
+		uid, _, _ := strings.Cut(ids, ":")
+		probes = append(probes, sandbox.Probe{Name: "user " + ids, Command: "getent passwd " + uid})
+	}
+	return probes
+}
+
 // probes are the questions that the image has to answer.
 func (b *building) probes() []sandbox.Probe {
-	probes := append(sandbox.OpenClawProbes(), userProbe(b.user))
+	probes := append(sandbox.OpenClawProbes(), userProbes(b.user)...)
 	if b.isOwn {
 		return append(probes, sandbox.NetworkProbes()...)
 	}

@@ -60,7 +60,7 @@ func (r *run) renew(ctx context.Context, doc reply.Doc, recreate bool) (reply.Do
 	told := fmt.Sprintf("%s still %s the old image.", listed(containerNames(stale)), oneOrMore(len(stale), "runs", "run"))
 	if !recreate {
 		r.talk.Update(append(doc, reply.P(told)))
-		recreate, err = r.talk.Ask(ctx, reply.Sayf("%s Make %s anew now? What runs in %[2]s is ended; OpenClaw starts %[2]s again when it needs %[2]s.", told, oneOrMore(len(stale), "it", "them")))
+		recreate, err = r.talk.Ask(ctx, reply.Sayf("%s Make %s anew now? What is idle goes at once; for what is busy I wait, and ask you. OpenClaw makes a new one when it needs one.", told, oneOrMore(len(stale), "it", "them")))
 		if err != nil && ctx.Err() == nil {
 			return append(doc, reply.P(told)), nil
 		}

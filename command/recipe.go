@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"github.com/githabideri/fraktalia/docker"
 )
@@ -34,7 +35,13 @@ type OwnDockerfile struct {
 type User struct {
 	UID, GID int
 	From     string // where that is known from, e.g. "the owner of /home/mila/.openclaw/workspace"
+	// Others are the owners of further agents' workspaces, as "1001:1001",
+	// sorted: their sandboxes run as them.
+	Others []string
 }
+
+// ids names it, and the others behind it.
+func (u User) ids() string { return strings.Join(append([]string{fmt.Sprintf("%d:%d", u.UID, u.GID)}, u.Others...), " ") }
 
 // RecipeError says that a file of the recipe cannot be used.
 type RecipeError struct {

@@ -283,7 +283,7 @@ func TestSandboxImage(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := sandbox.BuildOptions{Context: files, Tag: uniqueTag(t), Base: base(t, e),
-		Args: map[string]string{"AGENT_UID": "4711", "AGENT_GID": "4712"}}
+		Args: map[string]string{"AGENT_UID": "4711", "AGENT_GID": "4712", "AGENT_OTHERS": "4720:4721 0:0 4722:4712"}}
 	result, err := e.Build(t.Context(), o, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -296,5 +296,12 @@ func TestSandboxImage(t *testing.T) {
 	out := sandboxtest.Docker(t, "run", "--rm", "--network", "none", o.Tag, "sh", "-c", script)
 	if !strings.HasPrefix(out, "4711\n4712\nagent\n") {
 		t.Errorf("the image says %q", out)
+	}
+	for _, ids := range []string{"4720:4721", "4722:4712"} {
+		uid, _, _ := strings.Cut(ids, ":")
+		out := sandboxtest.Docker(t, "run", "--rm", "--network", "none", "--user", ids, o.Tag, "sh", "-c", "id -un; ssh -V; getent group 4712")
+		if !strings.HasPrefix(out, "agent"+uid+"\n") || !strings.Contains(out, "agent"+uid) {
+			t.Errorf("as %s the image says %q", ids, out)
+		}
 	}
 }
