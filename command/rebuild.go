@@ -203,10 +203,12 @@ func (b *building) build(ctx context.Context) (err error) {
 	if b.record.ID, err = b.Records.BeginBuild(ctx, b.record); err != nil {
 		return err
 	}
+	memory := b.Builder.WatchMemory(ctx)
 	b.result, err = b.Builder.Build(ctx, b.options, func(p sandbox.Progress) {
 		crashpoint.At("rebuild.step")
 		b.talk.Update(b.plan.progress("Building "+b.Settings.Image+b.onHost(), p))
 	})
+	b.record.Memory = memory()
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ const guessedLayer = 20 * time.Second
 type plan struct {
 	layers   []plannedLayer
 	expected time.Duration // of all that is not cached; 0 where nothing is known
+	memory   int64         // that the last of the like took at most; 0 where nothing is known
 }
 
 // plannedLayer is a part of the image.
@@ -69,9 +70,24 @@ func (p *plan) foresee(builds []store.Build, baseID, builder string, noCache boo
 			p.expected += layer.expected
 		}
 	}
+	p.memory = p.peak(builds)
 	if len(p.layers) == 0 && len(builds) > 0 { // an owner's own Dockerfile
 		p.expected = lastWhole(builds)
 	}
+}
+
+// peak is the most memory that the newest build took which made one of the
+// layers that are to be made; of an owner's own Dockerfile, any build.
+func (p *plan) peak(builds []store.Build) int64 {
+	for _, b := range builds {
+		like := slices.ContainsFunc(b.Layers, func(made store.BuildLayer) bool {
+			return !made.Cached && slices.ContainsFunc(p.layers, func(l plannedLayer) bool { return !l.cached && l.Name == made.Name })
+		})
+		if b.Memory > 0 && (like || len(p.layers) == 0) {
+			return b.Memory
+		}
+	}
+	return 0
 }
 
 // commonWith counts the layers that begin this plan and began that build.

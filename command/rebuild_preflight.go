@@ -72,6 +72,10 @@ func (b *building) preflight(ctx context.Context) (err error) {
 	if b.flags.anyway || b.plan.allCached() {
 		return nil
 	}
+	if needed := b.plan.memory; needed > leastMemory && b.machine.Memory < needed {
+		return Sorry("Only %s of memory are free on the engine's machine, and a build of the like has taken %s. Stop something that you can spare, or say %srebuild-sandbox --anyway. The image in use is as it was.",
+			size(b.machine.Memory), size(needed), prompt(b.request))
+	}
 	if b.machine.Memory < leastMemory {
 		return Sorry("Only %s of memory are free on the engine's machine, and a build should have %s. Stop something that you can spare, or say %srebuild-sandbox --anyway. The image in use is as it was.",
 			size(b.machine.Memory), size(leastMemory), prompt(b.request))

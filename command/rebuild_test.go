@@ -189,6 +189,7 @@ func TestPreflightRefusesWhatWouldEndBadly(t *testing.T) {
 	const gigabyte = 1 << 30
 	p := somePlan(t, docker.Selection{Profile: "chat"})
 	earlier := doneBuild(p, time.Second) // of 300 MiB
+	earlier.Memory = 700 << 20
 	for name, test := range map[string]struct {
 		left    sandbox.Machine
 		anyway  bool
@@ -196,7 +197,8 @@ func TestPreflightRefusesWhatWouldEndBadly(t *testing.T) {
 		refusal string
 	}{
 		"enough":             {sandbox.Machine{Memory: gigabyte, Disk: gigabyte}, false, true, ""},
-		"little memory":      {sandbox.Machine{Memory: 300 << 20, Disk: gigabyte}, false, true, "Only 314.6MB of memory are free"},
+		"little memory":      {sandbox.Machine{Memory: 300 << 20, Disk: gigabyte}, false, true, "Only 314.6MB of memory are free on the engine's machine, and a build of the like"},
+		"less than before":   {sandbox.Machine{Memory: 600 << 20, Disk: gigabyte}, false, true, "Only 629.1MB of memory are free on the engine's machine, and a build of the like has taken 734MB."},
 		"little disk":        {sandbox.Machine{Memory: gigabyte, Disk: 600 << 20}, false, true, "Only 629.1MB are free where the engine keeps its images, and this build should have 851.4MB."},
 		"containerd's store": {sandbox.Machine{Memory: gigabyte, Disk: gigabyte, Containerd: true}, false, true, "should have 1.481GB"},
 		"anyway":             {sandbox.Machine{}, true, true, ""},
@@ -218,6 +220,8 @@ type slow struct {
 	meanwhile func()
 }
 
+func (s slow) WatchMemory(context.Context) func() int64 { return func() int64 { return 7 } }
+
 func (s slow) Build(context.Context, sandbox.BuildOptions, func(sandbox.Progress)) (sandbox.BuildResult, error) {
 	s.meanwhile()
 	return sandbox.BuildResult{}, nil
@@ -230,6 +234,9 @@ func TestProfileOfABuildIsKeptBesideNewerChoices(t *testing.T) {
 	b := &building{run: &run{talk: &desk{}, Services: Services{Recipe: k, Records: newBench(t).records, Builder: slow{meanwhile: meanwhile}}}}
 	b.flags.profile = "web"
 	err := b.build(t.Context())
+	if b.record.Memory != 7 {
+		t.Errorf("the build's memory is %d", b.record.Memory)
+	}
 	if got := usedLine(k.selection); err != nil || got != "packages use web late=htop" {
 		t.Errorf("%s, %v", got, err)
 	}

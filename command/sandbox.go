@@ -18,6 +18,8 @@ type Builder interface {
 	// Machine is what the engine's machine has left; probe is an image that may
 	// be started to look.
 	Machine(ctx context.Context, probe string) (sandbox.Machine, error)
+	// WatchMemory sees how much of the machine's memory is taken until end.
+	WatchMemory(ctx context.Context) (end func() int64)
 	UnknownPackages(ctx context.Context, base string, names []string) ([]sandbox.UnknownPackage, error)
 	Smoke(ctx context.Context, image string, probes []sandbox.Probe) ([]sandbox.Answer, error)
 	ImageInfo(ctx context.Context, ref string) (sandbox.Image, error)

@@ -36,6 +36,7 @@ type Build struct {
 	BaseID    string // the image it was made from
 	Profile   string // of the catalogue; "" for an owner's own Dockerfile
 	Engine    string // the engine's address, "" for the configured one
+	Memory    int64  // bytes that it took at most of its machine's; 0 is not known
 	Layers    []BuildLayer
 }
 
@@ -68,8 +69,8 @@ func (s *Store) CandidateBuild(ctx context.Context, id int64, imageID string) er
 // EndBuild records how the build b.ID ended, with its layers.
 func (s *Store) EndBuild(ctx context.Context, b Build) error {
 	return s.InTransaction(ctx, func(ctx context.Context) error {
-		if _, err := s.own.Exec(ctx, `UPDATE fraktalia_build SET image_id=$1, size=$2, duration=$3, outcome=$4, why=$5, builder=$6, base_id=$7, profile=$8
-			WHERE id=$9`, b.ImageID, b.Size, b.Duration.Milliseconds(), b.Outcome, b.Why, b.Builder, b.BaseID, b.Profile, b.ID); err != nil {
+		if _, err := s.own.Exec(ctx, `UPDATE fraktalia_build SET image_id=$1, size=$2, duration=$3, outcome=$4, why=$5, builder=$6, base_id=$7, profile=$8, memory=$9
+			WHERE id=$10`, b.ImageID, b.Size, b.Duration.Milliseconds(), b.Outcome, b.Why, b.Builder, b.BaseID, b.Profile, b.Memory, b.ID); err != nil {
 			return err
 		}
 		for i, l := range b.Layers {
@@ -82,11 +83,11 @@ func (s *Store) EndBuild(ctx context.Context, b Build) error {
 	})
 }
 
-const buildColumns = `SELECT id, tag, image_id, size, started_at, duration, started_by, outcome, why, builder, base_id, profile, engine FROM fraktalia_build `
+const buildColumns = `SELECT id, tag, image_id, size, started_at, duration, started_by, outcome, why, builder, base_id, profile, engine, memory FROM fraktalia_build `
 
 var scanBuild = dbutil.ConvertRowFn[Build](func(row dbutil.Scannable) (b Build, err error) {
 	var startedAt, duration int64
-	err = row.Scan(&b.ID, &b.Tag, &b.ImageID, &b.Size, &startedAt, &duration, &b.StartedBy, &b.Outcome, &b.Why, &b.Builder, &b.BaseID, &b.Profile, &b.Engine)
+	err = row.Scan(&b.ID, &b.Tag, &b.ImageID, &b.Size, &startedAt, &duration, &b.StartedBy, &b.Outcome, &b.Why, &b.Builder, &b.BaseID, &b.Profile, &b.Engine, &b.Memory)
 	b.StartedAt, b.Duration = fromMillis(startedAt), time.Duration(duration)*time.Millisecond
 	return b, err
 })

@@ -34,7 +34,7 @@ func TestBuildsAreKnownBeforeTheyEnd(t *testing.T) {
 	if len(open) != 2 || !cmp.Equal(open[0], want) || open[1].ID != other {
 		t.Errorf("open %+v", open)
 	}
-	want.Outcome, want.Size, want.Duration, want.Builder = BuildDone, 7, 3*time.Second, "buildkit"
+	want.Outcome, want.Size, want.Duration, want.Builder, want.Memory = BuildDone, 7, 3*time.Second, "buildkit", 9
 	want.Layers = []BuildLayer{{"core", "RUN a", true, time.Millisecond, 5}, {"jq", "RUN b", false, time.Second, 2}}
 	must(s.EndBuild(ctx, want))
 	builds, err := s.Builds(ctx, "x:y", 5)
