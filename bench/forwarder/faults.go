@@ -48,7 +48,7 @@ func allFaults() []fault {
 func toWeb(b *bench) { b.port = webPort }
 
 // faults tries everything with everybody and prints a table.
-func (b *bench) faults(ctx context.Context, only, which string) error {
+func (b *bench) faults(ctx context.Context, only, which, file string) error {
 	chosen := slices.DeleteFunc(peers(), func(p peer) bool {
 		return only != "" && !slices.Contains(strings.Split(only+","+ours, ","), p.name)
 	})
@@ -56,7 +56,9 @@ func (b *bench) faults(ctx context.Context, only, which string) error {
 	for i, p := range chosen {
 		names[i] = p.name
 	}
-	fmt.Printf("| | %s |\n|---|%s\n", strings.Join(names, " | "), strings.Repeat("---|", len(chosen)))
+	var table strings.Builder
+	out := io.MultiWriter(os.Stdout, &table)
+	fmt.Fprintf(out, "|  | %s |\n|---|%s\n", strings.Join(names, " | "), strings.Repeat("---|", len(chosen)))
 	for _, f := range allFaults() {
 		if !strings.Contains(f.name, which) {
 			continue
@@ -68,9 +70,28 @@ func (b *bench) faults(ctx context.Context, only, which string) error {
 			}
 			cells[i] = b.tryOne(f, p)
 		}
-		fmt.Printf("| %s | %s |\n", f.name, strings.Join(cells, " | "))
+		fmt.Fprintf(out, "| %s | %s |\n", f.name, strings.Join(cells, " | "))
 	}
-	return nil
+	if file == "" {
+		return nil
+	}
+	return replaceTable(file, table.String())
+}
+
+// replaceTable puts a table where the last one is in a file: between two
+// comments, so that what the page says is what was found.
+func replaceTable(file, table string) error {
+	const begin, end = "<!-- bench/forwarder -faults -table writes this -->\n", "<!-- to here -->\n"
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	before, rest, found := strings.Cut(string(text), begin)
+	_, after, found2 := strings.Cut(rest, end)
+	if !found || !found2 {
+		return fmt.Errorf("%s has no place for the table: two lines, %q and %q", file, begin, end)
+	}
+	return os.WriteFile(file, []byte(before+begin+table+end+after), 0o644)
 }
 
 func (b *bench) tryOne(f fault, p peer) string {

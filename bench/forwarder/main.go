@@ -47,11 +47,15 @@ func run() error {
 	config := flag.String("config", "", "with -wall: its configuration")
 	network := flag.String("network", "bridge", "of the service's container")
 	works := flag.String("works", "bulk,connect,ping,idle,many,recreate", "these works only")
+	ways := flag.Bool("ways", false, "measure the ways into a sandbox (direct, relay, ssh) instead, beside docker-proxy and OpenSSH")
+	way := flag.String("way", "", "with -serve: relay or ssh instead of the direct way")
+	where := flag.String("where", "", "with -way: the container's name; or user,address,key,known_hosts")
+	table := flag.String("table", "", "with -faults: put the table into this `file`, where the last one was")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if *serving != 0 {
-		return serve(ctx, *serving, *to, *follow)
+		return serve(ctx, *serving, *to, *follow, *way, *where)
 	}
 	b, clean, err := prepare(*network)
 	defer clean()
@@ -59,7 +63,10 @@ func run() error {
 		return err
 	}
 	if *faults {
-		return b.faults(ctx, *only, *which)
+		return b.faults(ctx, *only, *which, *table)
+	}
+	if *ways {
+		return b.ways(ctx, strings.Split(*works, ","), *rounds)
 	}
 	results := &results{}
 	if *walled != "" {
@@ -89,26 +96,41 @@ func run() error {
 }
 
 // serve is this project's forwarder with one forward.
-func serve(ctx context.Context, port int, to, agent string) error {
+func serve(ctx context.Context, port int, to, agent, way, where string) error {
 	at, err := netip.ParseAddrPort(to)
 	if err != nil {
 		return err
 	}
-	log := logrus.New()
-	log.SetOutput(io.Discard)
-	f := forwarder.New(forwarder.Options{Log: logrus.NewEntry(log)})
-	f.SetSandboxes([]forwarder.Sandbox{{ID: "target", Name: "target", Agent: "mox", Addrs: []netip.Addr{at.Addr()}}})
+	log := quiet()
+	dialer, box, err := wayOptions(way, where, at.Addr())
+	if err != nil {
+		return err
+	}
+	options := forwarder.Options{Log: log}
+	if dialer != nil {
+		options.Dialers = []forwarder.Dialer{dialer}
+	}
+	f := forwarder.New(options)
+	f.SetSandboxes(nil)
+	f.SetHost(box.Host, []forwarder.Sandbox{box})
 	if agent != "" {
 		engine, err := sandbox.Connect("")
 		if err != nil {
 			return err
 		}
-		go sandbox.NewWatcher(engine, logrus.NewEntry(log), feed(f, agent)).Run(ctx) // ends with this process
+		go sandbox.NewWatcher(engine, log, feed(f, agent)).Run(ctx) // ends with this process
 	}
 	if err := f.Open(forwarder.Spec{Port: port, To: int(at.Port()), Bind: forwarder.Loopback}); err != nil {
 		return err
 	}
 	return f.Run(ctx)
+}
+
+// quiet is a log that nobody reads.
+func quiet() *logrus.Entry {
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	return logrus.NewEntry(log)
 }
 
 // measure does the works of one round with one peer.

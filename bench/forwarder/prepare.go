@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/githabideri/fraktalia/relay"
 )
 
 // prepare compiles what is needed and starts the service in a container of
@@ -44,7 +46,8 @@ func (b *bench) compile() error {
 	if err := b.copySelf(); err != nil {
 		return err
 	}
-	for target, folder := range map[string]string{"target": filepath.Join(here, "target"), "tcpproxy": filepath.Join(here, "tcpproxy")} {
+	for target, folder := range map[string]string{"target": filepath.Join(here, "target"), "tcpproxy": filepath.Join(here, "tcpproxy"),
+		"relay": filepath.Join(here, "..", "..", "relay", "program")} {
 		build := exec.Command("go", "build", "-o", filepath.Join(b.folder, target), ".")
 		build.Dir = folder
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -73,7 +76,7 @@ func (b *bench) copySelf() error {
 }
 
 func (b *bench) startTarget(name, network string) error {
-	image, err := archive(filepath.Join(b.folder, "target"))
+	image, err := archive(map[string]string{"target": filepath.Join(b.folder, "target"), strings.TrimPrefix(relay.Program, "/"): filepath.Join(b.folder, "relay")})
 	if err != nil {
 		return err
 	}
@@ -100,18 +103,21 @@ func (b *bench) runTarget(name string, options ...string) (netip.Addr, error) {
 	return netip.ParseAddr(addr)
 }
 
-func archive(program string) ([]byte, error) {
-	content, err := os.ReadFile(program)
-	if err != nil {
-		return nil, err
-	}
+// archive is a tar of programs, by their paths in it.
+func archive(programs map[string]string) ([]byte, error) {
 	var out bytes.Buffer
 	w := tar.NewWriter(&out)
-	if err := w.WriteHeader(&tar.Header{Name: "target", Mode: 0o755, Size: int64(len(content))}); err != nil {
-		return nil, err
-	}
-	if _, err := w.Write(content); err != nil {
-		return nil, err
+	for name, file := range programs {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: int64(len(content))}); err != nil {
+			return nil, err
+		}
+		if _, err := w.Write(content); err != nil {
+			return nil, err
+		}
 	}
 	return out.Bytes(), w.Close()
 }
