@@ -46,7 +46,7 @@ func newPlan(layers, heavy []docker.Layer, fragment string, user User) plan {
 	if fragment != "" {
 		add(docker.Layer{Name: fragmentLayer, About: "your own instructions"}, fragment)
 	}
-	add(docker.Layer{Name: userLayer, About: "the agent's user, and the forwarder's relay"}, "user " + user.ids())
+	add(docker.Layer{Name: userLayer, About: "the agent's user, and the forwarder's relay"}, "user "+user.ids())
 	for _, layer := range heavy {
 		add(layer, layer.Step())
 	}

@@ -41,7 +41,9 @@ type User struct {
 }
 
 // ids names it, and the others behind it.
-func (u User) ids() string { return strings.Join(append([]string{fmt.Sprintf("%d:%d", u.UID, u.GID)}, u.Others...), " ") }
+func (u User) ids() string {
+	return strings.Join(append([]string{fmt.Sprintf("%d:%d", u.UID, u.GID)}, u.Others...), " ")
+}
 
 // RecipeError says that a file of the recipe cannot be used.
 type RecipeError struct {
