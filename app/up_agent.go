@@ -6,13 +6,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
-	"sync"
 	"text/template"
+	"time"
 
 	"github.com/githabideri/fraktalia/command"
+	"github.com/githabideri/fraktalia/openclaw"
 	"github.com/githabideri/fraktalia/openclaw/programs"
-	"github.com/githabideri/fraktalia/reply"
+	"github.com/githabideri/fraktalia/store"
 )
 
 // clawConfig is OpenClaw's first configuration.
@@ -20,9 +22,89 @@ import (
 //go:embed openclaw.json.tmpl
 var clawConfig string
 
-// firstConfig is OpenClaw's configuration with one agent in the chat room. It
-// names files of secrets and holds none.
-func (c *localClaw) firstConfig(d *deployment, workspace string) (string, error) {
+// settle is all that is made once: the agent's role, its invitation to the chat
+// room, OpenClaw's configuration, the agent's workspace and its entry, as
+// !addagent makes them. Done, it is not done again: what the owner has changed
+// since then stays.
+func (c *localClaw) settle(ctx context.Context, d *deployment) error {
+	if c.wish.Done {
+		return nil
+	}
+	agent := c.agentID(d.config.Homeserver.ServerName)
+	if err := d.store.SaveRole(ctx, store.Role{UserID: agent, Role: "agent", Agent: c.wish.Agent, GivenBy: d.config.Owners[0], GivenAt: time.Now()}); err != nil {
+		return err
+	}
+	if err := d.bot.Invite(ctx, d.bot.ChatRoomID(), agent); err != nil {
+		return fmt.Errorf("invite the agent: %w", err)
+	}
+	if _, err := os.Stat(c.configFile()); errors.Is(err, os.ErrNotExist) {
+		text, err := c.firstConfig(d)
+		if err != nil {
+			return err
+		}
+		if err := replaceFile(c.configFile(), []byte(text)); err != nil {
+			return fmt.Errorf("write OpenClaw's configuration: %w", err)
+		}
+	}
+	if err := c.addAgent(ctx, d); err != nil {
+		return err
+	}
+	c.wish.Done = true
+	return c.keepWish()
+}
+
+// addAgent makes the agent's workspace and its entry. The gateway does not run
+// yet, so nobody has to apply them.
+func (c *localClaw) addAgent(ctx context.Context, d *deployment) error {
+	settings, err := d.agents.Load()
+	if err != nil {
+		return fmt.Errorf("read OpenClaw's configuration: %w", err)
+	}
+	if _, err := settings.Agent(c.wish.Agent); err == nil {
+		return nil
+	}
+	space, err := c.makeWorkspace(ctx, d)
+	if err != nil {
+		return err
+	}
+	name := displayName(c.wish.Agent)
+	sandboxed := openclaw.Sandboxed{Name: name, Workspace: space.Path, Image: d.config.Sandbox.Image, User: space.User, Network: c.settleNetwork(ctx, d)}
+	plan, err := settings.Plan(openclaw.InTurn(
+		openclaw.AddAgent(openclaw.NewAgent{ID: c.wish.Agent, Name: name, Settings: sandboxed.Settings()}),
+		openclaw.Bind(openclaw.BindRoom{AgentID: c.wish.Agent, Room: d.bot.ChatRoomID(), Join: true, Settings: openclaw.AnswersAll()})))
+	if err != nil {
+		return fmt.Errorf("add the agent: %w", err)
+	}
+	d.agents.guard.Own(plan.Changes())
+	if _, err := plan.Commit(context.WithoutCancel(ctx)); err != nil {
+		return fmt.Errorf("add the agent: %w", err)
+	}
+	return nil
+}
+
+// makeWorkspace makes the agent's folder with its files; one that an interrupted
+// start has made is taken as it is.
+func (c *localClaw) makeWorkspace(ctx context.Context, d *deployment) (command.NewWorkspace, error) {
+	places := newWorkspaces(d.agents, d.config)
+	space, err := places.PlanWorkspace(ctx, command.Newcomer{ID: c.wish.Agent, Name: displayName(c.wish.Agent), Room: d.bot.RoomName(ctx, d.bot.ChatRoomID())})
+	var taken *command.WorkspaceTaken
+	if errors.As(err, &taken) {
+		user, err := places.recipe.User(ctx)
+		space.User = fmt.Sprintf("%d:%d", user.UID, user.GID)
+		return space, err
+	}
+	if err == nil {
+		err = space.Make()
+	}
+	if err != nil {
+		return space, fmt.Errorf("make the agent's workspace: %w", err)
+	}
+	return space, nil
+}
+
+// firstConfig is OpenClaw's configuration without an agent. It names files of
+// secrets and holds none.
+func (c *localClaw) firstConfig(d *deployment) (string, error) {
 	quote := func(value any) (string, error) {
 		text, err := json.Marshal(value)
 		return string(text), err
@@ -39,8 +121,7 @@ func (c *localClaw) firstConfig(d *deployment, workspace string) (string, error)
 	err = page.Execute(&text, map[string]any{
 		"Version": programs.OpenClawVersion, "Port": c.wish.Port, "HasKey": key != "", "ModelURL": c.wish.ModelURL, "Model": c.wish.Model, "Primary": "own/" + c.wish.Model,
 		"TokenFile": c.secret("openclaw-token"), "KeyFile": c.secret("model-key"), "PasswordFile": c.secret("agent-" + c.wish.Agent),
-		"Agent": c.wish.Agent, "Name": displayName(c.wish.Agent), "Workspace": workspace, "Image": d.config.Sandbox.Image, "Network": c.wish.Network,
-		"Homeserver": d.config.Homeserver.Address, "UserID": c.agentID(d.config.Homeserver.ServerName), "Room": d.bot.ChatRoomID(),
+		"Image": d.config.Sandbox.Image, "Homeserver": d.config.Homeserver.Address, "UserID": c.agentID(d.config.Homeserver.ServerName),
 	})
 	if err != nil {
 		return "", fmt.Errorf("write openclaw.json: %w", err)
@@ -50,57 +131,6 @@ func (c *localClaw) firstConfig(d *deployment, workspace string) (string, error)
 
 // displayName is how an agent is shown: its name with a capital.
 func displayName(agent string) string { return strings.ToUpper(agent[:1]) + agent[1:] }
-
-// buildImage builds the sandbox image where there is none yet, by the command
-// that people type. An image that cannot be built is told, and no error: the
-// command can be typed again.
-func (c *localClaw) buildImage(ctx context.Context, d *deployment) error {
-	image, err := d.engine.ImageInfo(ctx, d.config.Sandbox.Image)
-	if err != nil {
-		c.log.WithError(err).Warn("the sandbox image")
-		c.tellImage("The sandbox image was not built: the Docker engine does not answer. Start it (systemctl start docker), then type !rebuild-sandbox.")
-		return nil
-	}
-	if image.Exists {
-		return nil
-	}
-	_, err = d.commands.Do(ctx, command.Request{Args: []string{"rebuild-sandbox"}, Sender: d.config.Owners[0], Role: command.Owner, Shell: true, Ref: "up"}, &buildTalk{screen: c.screen})
-	if err == nil || ctx.Err() != nil {
-		return nil
-	}
-	c.log.WithError(err).Warn("the sandbox image was not built")
-	sentence := "the log tells why."
-	var problem *command.Problem
-	if errors.As(err, &problem) {
-		sentence = problem.Sentence
-	}
-	c.tellImage("The sandbox image was not built, and without it the agent does not answer: " + sentence + " !rebuild-sandbox builds it.")
-	return nil
-}
-
-func (c *localClaw) tellImage(sentence string) {
-	c.screen.say("%s", sentence)
-	c.tell(reply.Say("❌ ", sentence))
-}
-
-// buildTalk shows the build at the terminal, where nobody is asked.
-type buildTalk struct {
-	screen *screen
-	once   sync.Once
-}
-
-func (t *buildTalk) Update(reply.Doc) {
-	t.once.Do(func() { t.screen.part("Building the sandbox image") })
-}
-func (t *buildTalk) Ask(context.Context, reply.Doc) (bool, error) { return false, nil }
-func (t *buildTalk) Choose(context.Context, reply.Doc, []reply.Line) (int, error) {
-	return -1, nil
-}
-func (t *buildTalk) Cancelable(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithCancel(ctx)
-}
-func (t *buildTalk) Attach(context.Context, reply.File) error          { return nil }
-func (t *buildTalk) Confide(context.Context, command.Confidence) error { return nil }
 
 // clawSteps are the steps of bringing OpenClaw, for people.
 var clawSteps = map[programs.Step]string{

@@ -13,14 +13,13 @@ import (
 // settleNetwork chooses the network of the agent's sandbox: the isolated one,
 // from which the internet can be reached and nothing else, where this program
 // may make it; else none at all, and how to get the other is told.
-func (c *localClaw) settleNetwork(ctx context.Context, d *deployment) {
+func (c *localClaw) settleNetwork(ctx context.Context, d *deployment) string {
 	why := "this program does not run as root"
 	if os.Geteuid() == 0 && c.firewall {
 		err := isolate(ctx, d)
 		if err == nil {
-			c.wish.Network = d.config.Firewall.Network
 			d.isolation.anew() // there was no network to try from when the program started
-			return
+			return d.config.Firewall.Network
 		}
 		c.log.WithError(err).Warn("the isolated network was not made")
 		why = "the isolated network could not be made"
@@ -31,11 +30,11 @@ func (c *localClaw) settleNetwork(ctx context.Context, d *deployment) {
 	} else if !c.firewall {
 		why = "--no-firewall was said"
 	}
-	c.wish.Network = noNetwork
 	sentence := fmt.Sprintf("The agent's sandbox has no network, because %s; forwarded ports work all the same. "+
 		"To let it reach the internet, and nothing else: sudo fraktalia firewall apply --config %s, then !isolation on %s.", why, c.file, c.wish.Agent)
 	c.screen.say("%s", sentence)
 	c.tell(reply.Say("⚠️ ", sentence))
+	return noNetwork
 }
 
 // isolate does what `fraktalia firewall apply` does; what that prints goes into

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -15,11 +16,11 @@ import (
 
 	"github.com/githabideri/fraktalia/config"
 	"github.com/githabideri/fraktalia/homeserver"
+	"github.com/githabideri/fraktalia/openclaw"
 	"github.com/githabideri/fraktalia/openclaw/programs"
 	"github.com/githabideri/fraktalia/reply"
 	"github.com/githabideri/fraktalia/secretfile"
 	"github.com/githabideri/fraktalia/stack"
-	"github.com/githabideri/fraktalia/store"
 )
 
 const (
@@ -37,6 +38,7 @@ type localClaw struct {
 	file     string // fraktalia.yaml
 	firewall bool   // whether the isolated network may be made
 	wish     agentWish
+	fresh    bool   // whether the agent is being made by this start
 	whole    bool   // whether it has been prepared by an earlier start
 	key      string // of the model, until it is in its file
 	log      *logrus.Entry
@@ -54,7 +56,8 @@ type agentWish struct {
 	ModelURL string `json:"model_url"`
 	Model    string `json:"model"`
 	Port     int    `json:"gateway_port"`
-	Network  string `json:"-"` // of the agent's sandbox
+	// Done says that the agent, its room and its configuration have been made.
+	Done bool `json:"done"`
 }
 
 func (c *localClaw) folder() string         { return filepath.Join(c.data, "openclaw") }
@@ -107,6 +110,16 @@ func (c *localClaw) prepare(ctx context.Context, accounts *homeserver.Synapse) e
 			return fmt.Errorf("keep the model's key: %w", err)
 		}
 	}
+	if err := c.keepWish(); err != nil {
+		return err
+	}
+	return config.Change(c.file, func(f *config.Config) {
+		f.OpenClaw.Run, f.OpenClaw.Config = true, filepath.Join("openclaw", "openclaw.json")
+		f.OpenClaw.Gateway, f.OpenClaw.GatewayTokenFile = "http://"+c.address(), filepath.Join("secrets", "openclaw-token")
+	})
+}
+
+func (c *localClaw) keepWish() error {
 	text, err := json.MarshalIndent(c.wish, "", "  ")
 	if err != nil {
 		return err
@@ -114,10 +127,7 @@ func (c *localClaw) prepare(ctx context.Context, accounts *homeserver.Synapse) e
 	if err := replaceFile(wishFile(c.data), append(text, '\n')); err != nil {
 		return fmt.Errorf("write down what was asked for: %w", err)
 	}
-	return config.Change(c.file, func(f *config.Config) {
-		f.OpenClaw.Run, f.OpenClaw.Config = true, filepath.Join("openclaw", "openclaw.json")
-		f.OpenClaw.Gateway, f.OpenClaw.GatewayTokenFile = "http://"+c.address(), filepath.Join("secrets", "openclaw-token")
-	})
+	return nil
 }
 
 // makeAccount makes the agent's account. Interrupted, it is done again with the
@@ -181,6 +191,7 @@ func (c *localClaw) close() {
 }
 
 func (c *localClaw) start(ctx context.Context, d *deployment) error {
+	c.fresh = !c.wish.Done
 	if err := c.settle(ctx, d); err != nil {
 		return err
 	}
@@ -189,39 +200,6 @@ func (c *localClaw) start(ctx context.Context, d *deployment) error {
 	begun := c.startGateway(ctx, d)
 	err := <-built
 	return errors.Join(begun, err)
-}
-
-// settle is all that is made once: role, invitation, configuration.
-func (c *localClaw) settle(ctx context.Context, d *deployment) error {
-	agent := c.agentID(d.config.Homeserver.ServerName)
-	if _, had, err := d.store.RoleOf(ctx, agent); err != nil {
-		return err
-	} else if !had {
-		if err := d.store.SaveRole(ctx, store.Role{UserID: agent, Role: "agent", Agent: c.wish.Agent, GivenBy: d.config.Owners[0], GivenAt: time.Now()}); err != nil {
-			return err
-		}
-	}
-	if !d.bot.HasJoined(ctx, d.bot.ChatRoomID(), agent) {
-		if err := d.bot.Invite(ctx, d.bot.ChatRoomID(), agent); err != nil {
-			return fmt.Errorf("invite the agent: %w", err)
-		}
-	}
-	if _, err := os.Stat(c.configFile()); err == nil {
-		return nil
-	}
-	c.settleNetwork(ctx, d)
-	workspace := filepath.Join(c.folder(), "workspace-"+c.wish.Agent)
-	if err := os.MkdirAll(workspace, 0o700); err != nil {
-		return fmt.Errorf("make the agent's workspace: %w", err)
-	}
-	text, err := c.firstConfig(d, workspace)
-	if err != nil {
-		return err
-	}
-	if err := replaceFile(c.configFile(), []byte(text)); err != nil {
-		return fmt.Errorf("write OpenClaw's configuration: %w", err)
-	}
-	return nil
 }
 
 func (c *localClaw) startGateway(ctx context.Context, d *deployment) error {
@@ -248,7 +226,24 @@ func (c *localClaw) startGateway(ctx context.Context, d *deployment) error {
 	if err := c.gateway.Start(ctx); err != nil {
 		return err
 	}
+	go c.warm(ctx)
+	if !c.fresh { // it is in the room, or the owner has taken it out
+		return nil
+	}
 	return c.awaitAgent(ctx, d)
+}
+
+// warm asks the gateway for its configuration once: the first answer takes it
+// seconds, each later one milliseconds, and who asks it next does not wait long.
+func (c *localClaw) warm(ctx context.Context) {
+	token := func() (string, error) { return secretfile.Read(c.secret("openclaw-token")) }
+	gateway, err := openclaw.NewGateway("http://"+c.address(), token, &http.Client{Timeout: time.Minute})
+	if err == nil {
+		_, err = gateway.State(ctx)
+	}
+	if err != nil && ctx.Err() == nil {
+		c.log.WithError(err).Info("the gateway's configuration, asked for at its start")
+	}
 }
 
 // awaitAgent waits until the agent is in the chat room.

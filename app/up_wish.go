@@ -43,7 +43,7 @@ func (o *agentOptions) flags(flags *pflag.FlagSet) {
 // settle makes a wish of the flags and, where there is somebody to ask, of
 // answers. The model is asked for one answer before anything is made.
 func (o agentOptions) settle(ctx context.Context, p *program, mayAsk bool) (wish agentWish, key string, err error) {
-	wish = agentWish{Agent: o.name, Port: o.port, Network: noNetwork}
+	wish = agentWish{Agent: o.name, Port: o.port}
 	if err := homeserver.ValidLocalpart(o.name, ""); err != nil || !agentName(o.name) || o.name == botName {
 		return wish, "", usage("--agent %s: an agent's name begins with a small letter, and has small letters, digits and - only", o.name)
 	}

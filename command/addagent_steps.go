@@ -13,7 +13,6 @@ import (
 	"github.com/githabideri/fraktalia/crashpoint"
 	"github.com/githabideri/fraktalia/homeserver"
 	"github.com/githabideri/fraktalia/openclaw"
-	"github.com/githabideri/fraktalia/openclaw/json5"
 	"github.com/githabideri/fraktalia/reply"
 	"github.com/githabideri/fraktalia/store"
 )
@@ -192,24 +191,9 @@ func (a *addition) makeRoom(ctx context.Context) (string, error) {
 
 // entry is what stands in openclaw.json of the agent and its room.
 func (a *addition) entry() openclaw.EditFunc {
-	text := func(key, value string) json5.Member {
-		return json5.Member{Key: key, Value: json5.StringValue(value)}
-	}
-	docker := []json5.Member{text("image", a.Settings.Image), text("user", a.space.User)}
-	if a.network != "" {
-		docker = append(docker, text("network", a.network))
-	}
 	agent := a.wish.NewAgent
-	agent.Settings = []json5.Member{text("workspace", a.space.Path)}
-	if a.wish.model != "" {
-		agent.Settings = append(agent.Settings, text("model", a.wish.model))
-	}
-	agent.Settings = append(agent.Settings,
-		json5.Member{Key: "identity", Value: json5.ObjectValue(text("name", a.wish.Name))},
-		json5.Member{Key: "sandbox", Value: json5.ObjectValue(text("mode", "all"), text("scope", "agent"), text("workspaceAccess", "rw"),
-			json5.Member{Key: "docker", Value: json5.ObjectValue(docker...)})})
-	room := openclaw.BindRoom{AgentID: a.wish.ID, Room: a.made.Room, Account: a.wish.account, Join: true,
-		Settings: []json5.Member{{Key: "autoReply", Value: json5.BoolValue(true)}}}
+	agent.Settings = openclaw.Sandboxed{Name: a.wish.Name, Workspace: a.space.Path, Image: a.Settings.Image, User: a.space.User, Network: a.network, Model: a.wish.model}.Settings()
+	room := openclaw.BindRoom{AgentID: a.wish.ID, Room: a.made.Room, Account: a.wish.account, Join: true, Settings: openclaw.AnswersAll()}
 	return openclaw.InTurn(openclaw.AddAgent(agent), openclaw.Bind(room),
 		openclaw.Admit([]string{a.made.Room}, a.invite...), openclaw.Hear(a.made.Room, a.wish.account, a.Settings.Bot))
 }
