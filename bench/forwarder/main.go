@@ -12,6 +12,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -52,6 +53,9 @@ func run() error {
 	where := flag.String("where", "", "with -way: the container's name; or user,address,key,known_hosts")
 	table := flag.String("table", "", "with -faults: put the table into this `file`, where the last one was")
 	flag.Parse()
+	if *table != "" && *only+*which != "" {
+		return errors.New("-table takes the whole table: leave out -only and -fault")
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if *serving != 0 {
