@@ -164,14 +164,28 @@ func (h *homestead) start(ctx context.Context, screen *screen) error {
 		Log: h.log.WithField("part", "homeserver"), Progress: screen.step,
 		OnCrash: h.crashed, OnRecovered: h.recovered,
 	})
-	fetching, fetched := h.fetchClaw(ctx)
-	if err := errors.Join(h.startHomeserver(fetching), fetched()); err != nil {
+	if err := h.startBoth(ctx); err != nil {
 		return errors.Join(err, h.stack.Close())
 	}
 	if err := h.makeWhole(ctx); err != nil {
 		return errors.Join(err, h.stack.Close())
 	}
 	return nil
+}
+
+// startBoth brings the homeserver while OpenClaw's programs are fetched. Each
+// ends the other where it fails, and the first to fail is told of.
+func (h *homestead) startBoth(ctx context.Context) error {
+	fetching, stop, fetched := h.fetchClaw(ctx)
+	defer stop()
+	err := h.startHomeserver(fetching)
+	if err != nil {
+		stop()
+	}
+	if failure := fetched(); failure != nil && (err == nil || !errors.Is(failure, context.Canceled)) {
+		return failure
+	}
+	return err
 }
 
 func (h *homestead) startHomeserver(ctx context.Context) error {

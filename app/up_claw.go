@@ -67,22 +67,22 @@ func (h *homestead) agentID() string {
 	return h.claw.agentID(h.stack.ServerName())
 }
 
-// fetchClaw begins to bring OpenClaw's programs while the homeserver is brought.
-// The context ends when that fails; fetched waits for it.
-func (h *homestead) fetchClaw(ctx context.Context) (during context.Context, fetched func() error) {
+// fetchClaw begins to bring OpenClaw's programs. The context ends when that
+// fails, or is stopped; fetched waits for the end.
+func (h *homestead) fetchClaw(ctx context.Context) (during context.Context, stop func(), fetched func() error) {
 	if h.claw == nil {
-		return ctx, func() error { return nil }
+		return ctx, func() {}, func() error { return nil }
 	}
-	during, cancel := context.WithCancelCause(ctx)
+	during, stop = context.WithCancel(ctx)
 	done := make(chan error, 1)
 	go func() {
 		err := h.claw.fetch(during)
 		if err != nil {
-			cancel(err)
+			stop()
 		}
 		done <- err
 	}()
-	return during, func() error { return <-done }
+	return during, stop, func() error { return <-done }
 }
 
 // present announces that all is there, or leaves that to the agent's coming.
