@@ -50,17 +50,18 @@ func (w workspaces) PlanWorkspace(ctx context.Context, agent command.Newcomer) (
 	if gateway, _, ok := ownerOf(filepath.Dir(w.path)); ok && gateway != user.UID {
 		made.Owner = workspace.State{UID: gateway, GID: user.GID, Mode: 0o2770}
 	}
-	made.Files, err = w.personaFiles(settings, agent)
+	shape, err := settings.Shape()
+	if err != nil {
+		return made, err
+	}
+	made.Files, err = w.personaFiles(agent, shape)
 	return made, err
 }
 
-func (w workspaces) personaFiles(settings *openclaw.Config, agent command.Newcomer) (map[string]string, error) {
+// personaFiles are what a new agent finds in its workspace.
+func (w workspaces) personaFiles(agent command.Newcomer, shape openclaw.Shape) (map[string]string, error) {
 	if err := persona.Show(w.personaFolder()); err != nil {
 		w.log.WithError(err).Warn("the templates of agents' files are not shown")
-	}
-	shape, err := settings.Shape()
-	if err != nil {
-		return nil, err
 	}
 	files, err := persona.Files(w.personaFolder(), persona.Facts{ID: agent.ID, Name: agent.Name, Room: agent.Room, Owners: w.config.Owners,
 		Bot: w.config.Bot.UserID, FirstPort: w.config.Forwards.Range.First, LastPort: w.config.Forwards.Range.Last}, shape == openclaw.ListRoster)
