@@ -138,12 +138,27 @@ func (w workspaces) folders(ctx context.Context, id string) ([]string, error) {
 }
 
 // EraseRecords implements command.Workspaces.
-func (w workspaces) EraseRecords(agent string) ([]string, error) {
+func (w workspaces) EraseRecords(agent string) (bool, error) {
 	folder := filepath.Join(filepath.Dir(w.path), "agents", agent)
 	if _, err := os.Lstat(folder); errors.Is(err, fs.ErrNotExist) || agent == "" || filepath.Base(agent) != agent {
-		return nil, nil
+		return false, nil
 	}
-	return []string{folder}, os.RemoveAll(folder)
+	return true, eraseClosed(folder)
+}
+
+// eraseClosed deletes a folder in which nobody has a file open: OpenClaw would go
+// on writing into a database that is gone, for an agent of the same id.
+func eraseClosed(folder string) error {
+	links, err := filepath.Glob("/proc/[0-9]*/fd/*")
+	if err != nil {
+		return err
+	}
+	for _, link := range links {
+		if open, err := os.Readlink(link); err == nil && within(open, folder) {
+			return &command.RecordsOpen{Path: folder}
+		}
+	}
+	return os.RemoveAll(folder)
 }
 
 // Remains implements command.Workspaces: what lies in OpenClaw's folder under
@@ -189,7 +204,7 @@ func (w workspaces) EraseRemains(left command.Remains, known []string) error {
 	if !slices.Contains(now, left) {
 		return command.Sorry("It is in use again, or gone.")
 	}
-	return os.RemoveAll(left.Path)
+	return eraseClosed(left.Path)
 }
 
 // inUse says whether a folder is an agent's workspace, lies in one, or holds

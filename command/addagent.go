@@ -195,5 +195,7 @@ func (a *addition) planWorkspace(ctx context.Context, _ *openclaw.Config) (err e
 	case err != nil:
 		return fmt.Errorf("plan the workspace of %s: %w", a.wish.ID, err)
 	}
-	return nil
+	remains, err := a.Workspaces.Remains(nil)
+	a.made.Recorded = slices.ContainsFunc(remains, func(r Remains) bool { return r.Records && r.Agent == a.wish.ID })
+	return err
 }

@@ -49,6 +49,8 @@ type additionMade struct {
 	Named      bool   `json:"named,omitempty"`
 	NameBefore string `json:"name_before,omitempty"`
 	Role       bool   `json:"role,omitempty"`
+	// Recorded says that OpenClaw had a record of an earlier agent of that id.
+	Recorded bool `json:"recorded,omitempty"`
 }
 
 // addStep is one step, with the lines that it has in the list.

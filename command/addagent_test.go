@@ -119,8 +119,8 @@ func (n *nursery) Written(_ context.Context, agent, name string) (string, string
 	text, err := os.ReadFile(path)
 	return string(text), path, err
 }
-func (n *nursery) EraseRecords(string) ([]string, error) { return []string{"agents"}, nil }
-func (n *nursery) Remains([]string) ([]Remains, error)   { return n.remains, nil }
+func (n *nursery) EraseRecords(string) (bool, error)   { return false, nil }
+func (n *nursery) Remains([]string) ([]Remains, error) { return n.remains, nil }
 func (n *nursery) EraseRemains(left Remains, _ []string) error {
 	n.remains = slices.DeleteFunc(n.remains, func(r Remains) bool { return r == left })
 	return nil

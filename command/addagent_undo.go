@@ -30,9 +30,9 @@ func (a *addition) takenBack(ctx context.Context, cause error, reached int) erro
 	}
 	defer cancel()
 	a.list.talk.Update(append(a.list.doc(), reply.P("That failed; I take back what was made …")))
-	back, left, err := a.undoAddition(limited, a.work, a.made)
+	u, err := a.undoAddition(limited, a.work, a.made)
 	mark := undid
-	if len(left) > 0 {
+	if len(u.left) > 0 {
 		mark = stays
 	}
 	for i := range a.list.items[:reached] {
@@ -40,7 +40,7 @@ func (a *addition) takenBack(ctx context.Context, cause error, reached int) erro
 			a.list.items[i].mark = mark
 		}
 	}
-	sentence := sentenceOf(cause) + " " + backText(back, left)
+	sentence := sentenceOf(cause) + " " + u.text()
 	var problem *Problem
 	detail := a.list.doc()
 	if errors.As(cause, &problem) {
@@ -49,18 +49,28 @@ func (a *addition) takenBack(ctx context.Context, cause error, reached int) erro
 	return &Problem{Sentence: sentence, Detail: detail, Cause: errors.Join(cause, err)}
 }
 
-// backText tells what was taken back and what is left.
-func backText(back, left []string) string {
+// undone is what came of taking an agent back.
+type undone struct {
+	back, left []string
+	// record says that OpenClaw keeps its own record of the agent.
+	record bool
+}
+
+// text tells what was taken back and what is left.
+func (u undone) text() string {
 	sentence := "Nothing was made, so nothing is left."
-	if len(back) > 0 {
-		sentence = "Taken back: " + strings.Join(back, ", ") + ". Nothing is left."
-	}
-	if len(left) > 0 {
-		sentence = strings.TrimSuffix(sentence, " Nothing is left.")
-		if len(back) == 0 {
-			sentence = "Nothing could be taken back."
+	switch {
+	case len(u.left) > 0:
+		sentence = "Nothing could be taken back."
+		if len(u.back) > 0 {
+			sentence = "Taken back: " + strings.Join(u.back, ", ") + "."
 		}
-		sentence += " Left are " + strings.Join(left, ", ") + "; the log says why, and I try again when I am started."
+		sentence += " Left are " + strings.Join(u.left, ", ") + "; the log says why, and I try again when I am started."
+	case len(u.back) > 0:
+		sentence = "Taken back: " + strings.Join(u.back, ", ") + ". Nothing is left."
+	}
+	if u.record {
+		sentence = strings.TrimSuffix(sentence, " Nothing is left.") + " OpenClaw still has its own record of it open; agents --orphans removes that after OpenClaw's next start."
 	}
 	return sentence
 }
@@ -74,24 +84,28 @@ type undoing struct {
 
 // undoAddition takes an agent's making back, the last step first. What fails is
 // left for the next start.
-func (r *run) undoAddition(ctx context.Context, work *agentWork, m additionMade) (back, left []string, err error) {
+func (r *run) undoAddition(ctx context.Context, work *agentWork, m additionMade) (u undone, err error) {
 	quiet := r.quietly()
 	var causes []error
-	for _, u := range quiet.undoings(work, m) {
-		if !u.made {
+	for _, one := range quiet.undoings(work, m) {
+		if !one.made {
 			continue
 		}
-		if err := u.do(ctx); err != nil {
-			causes, left = append(causes, fmt.Errorf("take back %s: %w", u.what, err)), append(left, u.what)
-			continue
+		err := one.do(ctx)
+		switch {
+		case errors.As(err, new(*RecordsOpen)):
+			u.record = true
+		case err != nil:
+			causes, u.left = append(causes, fmt.Errorf("take back %s: %w", one.what, err)), append(u.left, one.what)
+		case one.what != "":
+			u.back = append(u.back, one.what)
 		}
 		crashpoint.At("addagent.undo")
-		back = append(back, u.what)
 	}
-	if len(left) == 0 {
+	if len(u.left) == 0 {
 		causes = append(causes, work.undone(ctx))
 	}
-	return back, left, errors.Join(causes...)
+	return u, errors.Join(causes...)
 }
 
 func (r *run) undoings(work *agentWork, m additionMade) []undoing {
@@ -103,7 +117,7 @@ func (r *run) undoings(work *agentWork, m additionMade) []undoing {
 			_, err := r.Agents.RemoveSandboxes(ctx, work.Agent)
 			return err
 		}},
-		{"OpenClaw's record of it", len(m.Edits) > 0, func(context.Context) error {
+		{"", len(m.Edits) > 0 && !m.Recorded, func(context.Context) error {
 			_, err := r.Workspaces.EraseRecords(work.Agent)
 			return err
 		}},
@@ -196,8 +210,8 @@ func (r *run) recoverWork(ctx context.Context, work *agentWork) (reply.Doc, erro
 		if err != nil {
 			return nil, err
 		}
-		back, left, err := r.undoAddition(ctx, work, *made)
-		return reply.Say(reply.Bold("%s", work.Agent), " was being added when I was stopped. ", backText(back, left), " Say it again to add it."), err
+		u, err := r.undoAddition(ctx, work, *made)
+		return reply.Say(reply.Bold("%s", work.Agent), " was being added when I was stopped. ", u.text(), " Say it again to add it."), err
 	case store.WorkRemove:
 		return r.recoverRemoval(ctx, work)
 	case store.WorkHear:

@@ -165,7 +165,9 @@ func (r *run) orphanFolders(ctx context.Context, _ *openclaw.Config, known []str
 			kind = "OpenClaw's record of what was said"
 		}
 		list = append(list, orphan{Kind: kind, Agent: left.Agent, What: left.Path, Precious: true,
-			remove: func(context.Context) error { return r.Workspaces.EraseRemains(left, known) }})
+			remove: func(context.Context) error {
+				return recordsProblem(r.Workspaces.EraseRemains(left, known), prompt(r.request))
+			}})
 	}
 	return list, err
 }

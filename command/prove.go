@@ -35,13 +35,19 @@ type Workspaces interface {
 	// yet. Errors: *WorkspaceTaken, *BadTemplate.
 	PlanWorkspace(ctx context.Context, agent Newcomer) (NewWorkspace, error)
 	// EraseRecords deletes what OpenClaw keeps of an agent that is in its
-	// configuration no more: sessions, and what was said in them.
-	EraseRecords(agent string) (paths []string, err error)
+	// configuration no more: sessions, and what was said in them. Some says whether
+	// there was any. Errors: *RecordsOpen.
+	EraseRecords(agent string) (some bool, err error)
 	// Remains lists folders that agents have left who are none of the known ones;
 	// EraseRemains deletes one that still is such.
 	Remains(known []string) ([]Remains, error)
 	EraseRemains(left Remains, known []string) error
 }
+
+// RecordsOpen says that a program has files open that were to be deleted.
+type RecordsOpen struct{ Path string }
+
+func (e *RecordsOpen) Error() string { return e.Path + " is in use" }
 
 // PlainRoom says that a room is not encrypted, so that the bot says nothing there.
 type PlainRoom struct{ ID string }

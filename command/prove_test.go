@@ -61,7 +61,7 @@ func (p *parlour) PlanWorkspace(context.Context, Newcomer) (NewWorkspace, error)
 	return NewWorkspace{}, nil
 }
 
-func (p *parlour) EraseRecords(string) ([]string, error) { return nil, nil }
+func (p *parlour) EraseRecords(string) (bool, error) { return false, nil }
 
 func (p *parlour) Remains([]string) ([]Remains, error)  { return nil, nil }
 func (p *parlour) EraseRemains(Remains, []string) error { return nil }

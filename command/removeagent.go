@@ -285,9 +285,18 @@ func (rm *removal) eraseSessions(context.Context) error {
 	if !rm.made.Erase {
 		return nil
 	}
-	paths, err := rm.Workspaces.EraseRecords(rm.id)
-	if err == nil && len(paths) > 0 {
+	some, err := rm.Workspaces.EraseRecords(rm.id)
+	if err == nil && some {
 		rm.told("OpenClaw's record of what was said to it is deleted.")
+	}
+	return recordsProblem(err, prompt(rm.request))
+}
+
+// recordsProblem words why OpenClaw's record of an agent is left.
+func recordsProblem(err error, prompt string) error {
+	var open *RecordsOpen
+	if errors.As(err, &open) {
+		return Because(err, "OpenClaw still has it open, in %s. %sagents --orphans removes it after OpenClaw's next start.", open.Path, prompt)
 	}
 	return err
 }
