@@ -68,7 +68,7 @@ func (a *addition) steps() []addStep {
 			func(m *additionMade) { m.Workspace = a.space.Path }, a.makeWorkspace},
 		{"room", []string{fmt.Sprintf("the room %s: private, encrypted, with the owners and me", a.room.Name)},
 			func(m *additionMade) { m.Purpose, m.RoomName = "agent:"+a.wish.ID+":"+rand.Text(), a.room.Name }, a.makeRoom},
-		{"entry", []string{"its entry in openclaw.json", a.sandboxText(), "the room's binding and entry, and OpenClaw's leave to join it", "the gateway has applied it"},
+		{"entry", []string{"its entry in openclaw.json", a.sandboxText(), "the room's binding and entry, and OpenClaw's leave to join it", "the reload"},
 			func(m *additionMade) { m.Edits = []string{a.edit()} }, a.writeEntry},
 		{"arrival", []string{a.guest.user + " is in the room"}, nil, a.awaitArrival},
 		{"name", []string{"its name there"}, nil, a.giveName},
@@ -212,7 +212,10 @@ func (a *addition) writeEntry(ctx context.Context) (string, error) {
 	if errors.As(outcome.Err, &down) && (down.Err == nil || down.Refused()) || errors.As(outcome.Err, &other) {
 		return "", Because(outcome.Err, "It was written, but %s.", gatewayText(outcome))
 	}
-	return gatewayText(outcome), nil // a slow gateway shows itself in the next steps
+	if outcome.Verdict != openclaw.Applied { // what follows shows it
+		return gatewayText(outcome) + "; whether it did shows in what follows", nil
+	}
+	return gatewayText(outcome), nil
 }
 
 const (
