@@ -41,7 +41,7 @@ func moveInHouse(t *testing.T, name string) *house {
 	h := &house{Whole: whole, engine: engine, agent: agent, image: image}
 	t.Cleanup(func() {
 		must(t, engine.RemoveSandboxes(within(t)))
-		for _, tag := range []string{image, strings.TrimSuffix(image, "test") + "previous"} {
+		for _, tag := range []string{image, image + "-previous"} {
 			if engine.ImageID(within(t), tag) != "" {
 				must(t, engine.RemoveImage(within(t), tag))
 			}
@@ -183,10 +183,30 @@ func (h *house) says(t *testing.T, line string) string {
 	return out.Body
 }
 
+// rebuild builds the image; that the agent's container is of the old one is told
+// at the end, and left alone for now.
+func (h *house) rebuild(ctx context.Context, t *testing.T) {
+	t.Helper()
+	turn, err := h.admin.Say(ctx, "!rebuild-sandbox")
+	must(t, err)
+	question, err := turn.WaitQuestion(ctx)
+	must(t, err)
+	if !strings.Contains(question.Body, "openclaw-sbx-") {
+		t.Errorf("the container on the old image is not told of:\n%s", question.Body)
+	}
+	_, err = h.admin.React(ctx, question.ID, client.No)
+	must(t, err)
+	out, err := turn.Final(ctx)
+	must(t, err)
+	if !out.OK {
+		t.Fatal(out.Body)
+	}
+}
+
 func (h *house) newImage(ctx context.Context, t *testing.T) {
 	before := h.engine.ImageID(ctx, h.image)
 	h.says(t, "!packages add figlet")
-	h.says(t, "!rebuild-sandbox")
+	h.rebuild(ctx, t)
 	if after := h.engine.ImageID(ctx, h.image); after == before || after == "" {
 		t.Fatalf("the image is %q, as before", after)
 	}
