@@ -142,7 +142,7 @@ func (r *run) whoseImage() string {
 	if r.Engines == nil || len(r.Engines.Hosts()) == 0 {
 		return ""
 	}
-	return " What is in the image is that of " + placeName(r.host) + "."
+	return " This is the image on " + placeName(r.host) + "."
 }
 
 // everywhere does the same for each host in turn, and joins the answers. What

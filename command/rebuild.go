@@ -49,7 +49,8 @@ func rebuildOn(ctx context.Context, r *run, on string, flags rebuildFlags) (repl
 	if err != nil {
 		return reply.Answer{}, err
 	}
-	return r.everywhere(hosts, func(r *run) (reply.Answer, error) { return rebuildSandbox(ctx, r, flags) })
+	answer, err := r.everywhere(hosts, func(r *run) (reply.Answer, error) { return rebuildSandbox(ctx, r, flags) })
+	return r.renewed(ctx, answer, err, hosts, flags.recreate)
 }
 
 func rebuildSandbox(ctx context.Context, r *run, flags rebuildFlags) (reply.Answer, error) {
@@ -64,7 +65,7 @@ func rebuildSandbox(ctx context.Context, r *run, flags rebuildFlags) (reply.Answ
 	if err != nil {
 		return reply.Answer{}, err
 	}
-	return b.conclude(ctx)
+	return reply.Answer{Doc: b.built(), Data: newBuildData(b.record)}, nil
 }
 
 // work builds, and writes down how that ended, whatever it was.

@@ -14,12 +14,6 @@ import (
 	"github.com/githabideri/fraktalia/store"
 )
 
-// conclude answers, and sees to the containers on the old image.
-func (b *building) conclude(ctx context.Context) (reply.Answer, error) {
-	doc, err := b.renew(ctx, b.built(), b.flags.recreate)
-	return reply.Answer{Doc: doc, Data: newBuildData(b.record)}, err
-}
-
 // buildData is a build for programs.
 type buildData struct {
 	Image   string      `json:"image"`
@@ -47,10 +41,32 @@ func newBuildData(b store.Build) buildData {
 	return data
 }
 
+// renewed sees to the containers on the old image, once all hosts have the new
+// one: a busy container of one is no reason for the next to wait.
+func (r *run) renewed(ctx context.Context, answer reply.Answer, err error, hosts []string, recreate bool) (reply.Answer, error) {
+	if err != nil {
+		return answer, err
+	}
+	answer.Doc, err = r.renew(ctx, answer.Doc, hosts, recreate)
+	return answer, err
+}
+
+// stale are the containers of some hosts that run another image than the live one.
+func (r *run) stale(ctx context.Context, hosts []string) (all []sandbox.Container, err error) {
+	for _, host := range hosts {
+		found, err := r.at(host).Builder.Stale(ctx, r.Settings.Image)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
 // renew tells of the containers that run another image than the live one, and
 // makes them anew if that was said, or is now.
-func (r *run) renew(ctx context.Context, doc reply.Doc, recreate bool) (reply.Doc, error) {
-	stale, err := r.Builder.Stale(ctx, r.Settings.Image)
+func (r *run) renew(ctx context.Context, doc reply.Doc, hosts []string, recreate bool) (reply.Doc, error) {
+	stale, err := r.stale(ctx, hosts)
 	if err != nil {
 		return append(doc, reply.P("⚠️ I could not look for containers on the old image.")), nil
 	}
@@ -90,7 +106,7 @@ func oneOrMore(n int, one, more string) string {
 	return more
 }
 
-func rollbackSandbox(ctx context.Context, r *run, recreate bool) (reply.Answer, error) {
+func rollbackSandbox(ctx context.Context, r *run) (reply.Answer, error) {
 	if !r.shared.building.TryLock() {
 		return reply.Answer{}, Sorry("The sandbox image is being built; wait for it, or stop it with the ❌ under it.")
 	}
@@ -104,6 +120,5 @@ func rollbackSandbox(ctx context.Context, r *run, recreate bool) (reply.Answer, 
 	}
 	doc := reply.Say(reply.Mono("%s", r.Settings.Image), fmt.Sprintf(" is the image again that was built %s ago, %s. ", strings.ToLower(units.HumanDuration(time.Since(image.Created))), size(image.Size)),
 		reply.Mono("%srollback-sandbox%s", prompt(r.request), r.onFlag()), " goes forward again.")
-	doc, err = r.renew(ctx, doc, recreate)
-	return reply.Answer{Doc: doc, Undo: "rollback-sandbox" + r.onFlag()}, err
+	return reply.Answer{Doc: doc, Undo: "rollback-sandbox" + r.onFlag()}, nil
 }

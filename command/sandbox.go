@@ -69,7 +69,8 @@ func (r *run) rollbackCommand() *cobra.Command {
 			if err != nil {
 				return reply.Answer{}, err
 			}
-			return r.everywhere(hosts, func(r *run) (reply.Answer, error) { return rollbackSandbox(ctx, r, recreate) })
+			answer, err := r.everywhere(hosts, func(r *run) (reply.Answer, error) { return rollbackSandbox(ctx, r) })
+			return r.renewed(ctx, answer, err, hosts, recreate)
 		}),
 	}
 	rollback.Flags().StringVar(&on, "on", "", "go back on this `host` of fraktalia.yaml, on the one where this agent lives, or here")
