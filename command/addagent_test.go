@@ -47,11 +47,21 @@ func (c *crib) ListRooms(context.Context) (list []homeserver.Room, err error) {
 	return list, nil
 }
 func (c *crib) DeleteRoom(_ context.Context, id string) error {
+	if c.n.fails == "answer lost" {
+		delete(c.n.rooms.made, id)
+		return homeserver.ErrUnreachable{Address: "http://town", Err: errors.New("gone")}
+	}
 	if c.n.fails == "delete" {
 		return homeserver.ErrUnreachable{Address: "http://town", Err: errors.New("gone")}
 	}
 	delete(c.n.rooms.made, id)
 	return nil
+}
+func (c *crib) Room(_ context.Context, id string) (homeserver.Room, error) {
+	if c.n.rooms.made[id] == "" {
+		return homeserver.Room{}, homeserver.ErrNotFound{}
+	}
+	return homeserver.Room{ID: id}, nil
 }
 func (c *crib) Rename(_ context.Context, id, shown string) error {
 	if c.n.fails == "name" {
@@ -271,6 +281,19 @@ func (n *nursery) wantNothing(t *testing.T, before string) {
 	if err != nil || len(left) > 0 || role || len(open) > 0 || len(n.rooms.made) != 1 || n.town.users["@agent:test"].DisplayName != "Claw" {
 		t.Errorf("left are %v, role %v, works %+v, rooms %v, name %q", left, role, open, n.rooms.made, n.town.users["@agent:test"].DisplayName)
 	}
+}
+
+// The homeserver removed the room, and its answer was lost: nothing is left, and
+// nothing else is said.
+func TestARoomThatIsGoneIsNotMissed(t *testing.T) {
+	n := newNursery(t, "proof")
+	before := n.text(t)
+	n.fails = "answer lost"
+	n.claw.outcome = openclaw.Outcome{Verdict: openclaw.Unknown, Err: &openclaw.GatewayDownError{}}
+	if _, err := n.do(t, addMix); err == nil || strings.Contains(err.Error(), "Left are") {
+		t.Error(err)
+	}
+	n.wantNothing(t, before)
 }
 
 // What cannot be taken back is told, and taken back at the next start; also what

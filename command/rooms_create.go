@@ -266,11 +266,17 @@ func (r *run) removeRoom(ctx context.Context, id string) error {
 		return err
 	}
 	driver, err := r.Server(ctx)
-	if err == nil {
-		err = driver.DeleteRoom(ctx, id)
+	if err != nil {
+		return err
 	}
+	err = driver.DeleteRoom(ctx, id)
 	if notForUs(err) || errors.As(err, new(homeserver.ErrNotFound)) {
 		return nil
+	}
+	if err != nil { // its answer may be lost, or its work half done: what counts is whether the room is there
+		if _, gone := driver.Room(ctx, id); errors.As(gone, new(homeserver.ErrNotFound)) {
+			return nil
+		}
 	}
 	return err
 }
