@@ -2,6 +2,7 @@ package homeserver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -10,8 +11,13 @@ import (
 	"time"
 )
 
-// poll is the pause between questions how far a long job is.
-const poll = 200 * time.Millisecond
+const (
+	// poll is the pause between questions how far a long job is.
+	poll = 200 * time.Millisecond
+	// deleteTries and deletePause are for deletions that fail on the server.
+	deleteTries = 3
+	deletePause = time.Second
+)
 
 // synapseRoom is a Room as Synapse sends it.
 type synapseRoom struct {
@@ -87,10 +93,27 @@ func (s *Synapse) PurgeHistory(ctx context.Context, roomID string, before time.T
 // DeleteRoom removes everybody from a room, deletes it, and waits for the end.
 // The server would accept a room that it does not know, so it is looked up
 // first.
+//
+// A job that fails is tried again: Synapse writes to some tables a moment after
+// somebody has left, and a deletion that meets this breaks off with "FOREIGN KEY
+// constraint failed" (seen: 1.163.2 with SQLite).
 func (s *Synapse) DeleteRoom(ctx context.Context, roomID string) error {
 	if _, err := s.Room(ctx, roomID); err != nil {
 		return err
 	}
+	for tried := 1; ; tried++ {
+		err := s.deleteRoom(ctx, roomID)
+		var failed ErrResponse
+		if !errors.As(err, &failed) || failed.Status != http.StatusOK || tried == deleteTries {
+			return err
+		}
+		if err := wait(ctx, deletePause); err != nil {
+			return fmt.Errorf("delete room: %w", err)
+		}
+	}
+}
+
+func (s *Synapse) deleteRoom(ctx context.Context, roomID string) error {
 	var job struct {
 		ID string `json:"delete_id"`
 	}
