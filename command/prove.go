@@ -115,7 +115,7 @@ func (p Proof) Fault() string {
 func (p Proof) facts() string {
 	where := "on this machine, without a sandbox"
 	if p.Container != "" {
-		where = "in " + p.Container
+		where = "in " + shorten(p.Container, 34)
 	}
 	return fmt.Sprintf("answered after %.1f s; wrote a file %s, which was read at %s", p.Took.Seconds(), where, p.File)
 }
