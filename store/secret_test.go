@@ -32,6 +32,36 @@ func TestWhatIsHiddenIsGoneFromTheDisk(t *testing.T) {
 	}
 }
 
+// Killed between the hiding and the emptying of the log, it is gone after the
+// next start.
+func TestWhatAKilledProgramHadHiddenIsGone(t *testing.T) {
+	ctx, path, left := context.Background(), filepath.Join(t.TempDir(), "db"), filepath.Join(t.TempDir(), "db")
+	s := open(t, path)
+	id, _, err := s.AddCommand(ctx, Command{EventID: "$1", Line: "!agent set key hunter2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.RecordLine(ctx, id, "!agent set key …"); err != nil {
+		t.Fatal(err)
+	}
+	for _, ending := range []string{"", "-wal"} { // as kill -9 leaves them
+		data, err := os.ReadFile(path + ending)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(left+ending, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !onDisk(t, left, "hunter2") {
+		t.Fatal("the line is not where this test looks")
+	}
+	open(t, left)
+	if onDisk(t, left, "hunter2") {
+		t.Error("the secret can still be read")
+	}
+}
+
 func onDisk(t *testing.T, path, text string) bool {
 	files, err := filepath.Glob(path + "*")
 	if err != nil || len(files) == 0 {

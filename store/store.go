@@ -58,6 +58,10 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		}
 		return nil, fmt.Errorf("upgrade database %s: %w", path, err)
 	}
+	// Killed before it emptied the log, the program left legible what it had
+	// hidden. Somebody else's reader may be in the way; that is no reason not to
+	// start, and the next line with a secret in it empties the log, too.
+	_ = s.EmptyLog(ctx)
 	return s, nil
 }
 

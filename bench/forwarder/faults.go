@@ -102,7 +102,7 @@ func (b *bench) tryOne(f fault, p peer) string {
 	clean, err := adapted.ownBox()
 	defer clean()
 	if err != nil {
-		return "not tried: " + err.Error()
+		return "not tried: " + strings.Join(strings.Fields(err.Error()), " ") // one cell, one line
 	}
 	r, err := adapted.start(p)
 	if err != nil {
