@@ -65,6 +65,8 @@ type deployment struct {
 	watch     *command.Watch
 	// ready is called once the bot is in its rooms.
 	ready func(*deployment)
+	// ownerIn tells when an owner is in the admin room.
+	ownerIn *arrived
 }
 
 // open makes the parts; nothing runs yet.
@@ -76,7 +78,7 @@ func open(ctx context.Context, c config.Config, log *logrus.Entry, version strin
 	if err := os.MkdirAll(secrets, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of secrets: %w", err)
 	}
-	d := &deployment{config: c, log: log, version: version, started: time.Now(), offers: make(chan openclaw.Event, 8), ready: func(*deployment) {}}
+	d := &deployment{config: c, log: log, version: version, started: time.Now(), offers: make(chan openclaw.Event, 8), ready: func(*deployment) {}, ownerIn: newArrived()}
 	var err error
 	if d.store, err = store.Open(ctx, filepath.Join(c.Data, "fraktalia.db")); err != nil {
 		return nil, err
@@ -103,7 +105,7 @@ func open(ctx context.Context, c config.Config, log *logrus.Entry, version strin
 		AdminRoom:    c.Rooms.Admin,
 		ChatRoom:     c.Rooms.Chat,
 		Log:          log.WithField("part", "bot"),
-		OwnerJoined:  d.forgetFirstPassword,
+		OwnerJoined:  d.ownerCame,
 	})
 	d.server = newServer(c, d.bot, log.WithField("part", "homeserver"))
 	d.agents = newAgents(c, d.engines, d.bot, d.rosterEvent, log.WithField("part", "openclaw"))

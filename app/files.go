@@ -1,7 +1,6 @@
 package app
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -61,7 +60,7 @@ func replaceFile(path string, content []byte) error {
 func firstPasswordFile(data string) string { return filepath.Join(data, "secrets", "owner-password") }
 
 // forgetFirstPassword removes it.
-func (d *deployment) forgetFirstPassword(context.Context, string) {
+func (d *deployment) forgetFirstPassword() {
 	err := os.Remove(firstPasswordFile(d.config.Data))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		d.log.WithError(err).Warn("the owner's first password could not be removed")

@@ -194,7 +194,7 @@ func (d *deployment) isolationHealth(ctx context.Context) command.Finding {
 	case err != nil:
 		return unsure("see docker", "not known: the engine does not answer")
 	case !exists:
-		return unsure("sudo fraktalia firewall apply makes it; !isolation on AGENT puts an agent there", "there is no isolated network %s", d.isolation.Network())
+		return d.noIsolation(ctx)
 	case last == nil:
 		return unsure("!isolation does", "nothing has been tried from inside yet")
 	}
@@ -212,6 +212,21 @@ func (d *deployment) isolationHealth(ctx context.Context) command.Finding {
 		return unsure("!isolation tries again", "the last %s", tried)
 	}
 	return well("%s: as expected", tried)
+}
+
+// noIsolation tells how it is where the isolated network was not made: well only
+// if no sandbox has any.
+func (d *deployment) noIsolation(ctx context.Context) command.Finding {
+	settings, err := openclaw.LoadConfig(d.config.OpenClaw.Config)
+	if err == nil {
+		agents, _ := settings.Agents()
+		sandboxes, _ := d.agents.Sandboxes(ctx)
+		outside, err := command.Outside(settings, sandboxes, noNetwork)
+		if err == nil && len(outside) == 0 && len(agents) > 0 {
+			return well("no agent's sandbox has a network, so nothing can be reached from one; sudo fraktalia firewall apply makes one for the internet alone")
+		}
+	}
+	return unsure("sudo fraktalia firewall apply makes it; !isolation on AGENT puts an agent there", "there is no isolated network %s", d.isolation.Network())
 }
 
 // tellOfIsolation tells the admin room, as soon as the bot is in it.

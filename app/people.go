@@ -22,6 +22,9 @@ func (d *deployment) offerHTTPS(ctx context.Context) error {
 	if said, err := d.store.Setting(ctx, offeredHTTPS); err != nil || said != "" {
 		return nil // the next start may ask
 	}
+	if !d.ownerIn.wait(ctx) {
+		return nil
+	}
 	found := d.addresses.Address(ctx)
 	if found.HTTPS() || !found.CanServe {
 		return nil

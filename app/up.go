@@ -299,8 +299,10 @@ func (h *homestead) recovered(r stack.Recovered) {
 	}
 }
 
-// tell brings the news into the admin room until ctx ends.
+// tell brings the news into the admin room until ctx ends, as soon as there is
+// an owner who can read it.
 func (h *homestead) tell(ctx context.Context, d *deployment) {
+	d.ownerIn.wait(ctx)
 	for {
 		select {
 		case <-ctx.Done():

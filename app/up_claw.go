@@ -42,6 +42,7 @@ func (h *homestead) wantClaw(ctx context.Context, p *program, screen *screen) er
 		if claw.wish, claw.key, err = h.options.agent.settle(ctx, p, h.options.mayAsk(p)); err != nil {
 			return err
 		}
+		claw.wish.DoctorDue = true
 		if err := h.options.settleTailscale(ctx, p); err != nil {
 			return err
 		}

@@ -16,7 +16,7 @@ func (c *localClaw) buildImage(ctx context.Context, d *deployment) error {
 	image, err := d.engine.ImageInfo(ctx, d.config.Sandbox.Image)
 	if err != nil {
 		c.log.WithError(err).Warn("the sandbox image")
-		c.tellImage("The sandbox image was not built: the Docker engine does not answer. Start it (systemctl start docker), then type !rebuild-sandbox.")
+		c.say("❌ ", "The sandbox image was not built: the Docker engine does not answer. Start it (systemctl start docker), then type !rebuild-sandbox.")
 		return nil
 	}
 	if image.Exists {
@@ -32,17 +32,13 @@ func (c *localClaw) buildImage(ctx context.Context, d *deployment) error {
 	if errors.As(err, &problem) {
 		sentence = problem.Sentence
 	}
-	c.tellImage("The sandbox image was not built, and without it the agent does not answer: " + sentence + " !rebuild-sandbox builds it.")
+	c.say("❌ ", "The sandbox image was not built, and without it the agent does not answer: "+sentence+" !rebuild-sandbox builds it.")
 	return nil
-}
-
-func (c *localClaw) tellImage(sentence string) {
-	c.screen.say("%s", sentence)
-	c.tell(reply.Say("❌ ", sentence))
 }
 
 // buildTalk shows the build at the terminal, where nobody is asked.
 type buildTalk struct {
+	silence
 	screen *screen
 	once   sync.Once
 }
@@ -50,12 +46,17 @@ type buildTalk struct {
 func (t *buildTalk) Update(reply.Doc) {
 	t.once.Do(func() { t.screen.part("Building the sandbox image") })
 }
-func (t *buildTalk) Ask(context.Context, reply.Doc) (bool, error) { return false, nil }
-func (t *buildTalk) Choose(context.Context, reply.Doc, []reply.Line) (int, error) {
+
+// silence is a conversation with nobody.
+type silence struct{}
+
+func (silence) Update(reply.Doc)                             {}
+func (silence) Ask(context.Context, reply.Doc) (bool, error) { return false, nil }
+func (silence) Choose(context.Context, reply.Doc, []reply.Line) (int, error) {
 	return -1, nil
 }
-func (t *buildTalk) Cancelable(ctx context.Context) (context.Context, context.CancelFunc) {
+func (silence) Cancelable(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithCancel(ctx)
 }
-func (t *buildTalk) Attach(context.Context, reply.File) error          { return nil }
-func (t *buildTalk) Confide(context.Context, command.Confidence) error { return nil }
+func (silence) Attach(context.Context, reply.File) error          { return nil }
+func (silence) Confide(context.Context, command.Confidence) error { return nil }

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-
-	"github.com/githabideri/fraktalia/reply"
 )
 
 // settleNetwork chooses the network of the agent's sandbox: the isolated one,
@@ -32,8 +30,7 @@ func (c *localClaw) settleNetwork(ctx context.Context, d *deployment) string {
 	}
 	sentence := fmt.Sprintf("The agent's sandbox has no network, because %s; forwarded ports work all the same. "+
 		"To let it reach the internet, and nothing else: sudo fraktalia firewall apply --config %s, then !isolation on %s.", why, c.file, c.wish.Agent)
-	c.screen.say("%s", sentence)
-	c.tell(reply.Say("⚠️ ", sentence))
+	c.say("⚠️ ", sentence)
 	return noNetwork
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/githabideri/fraktalia/config"
 	"github.com/githabideri/fraktalia/homeserver"
@@ -41,6 +42,8 @@ type localClaw struct {
 	fresh    bool   // whether the agent is being made by this start
 	whole    bool   // whether it has been prepared by an earlier start
 	key      string // of the model, until it is in its file
+	// warmed is closed when a started gateway has told its configuration once.
+	warmed   chan struct{}
 	log      *logrus.Entry
 	screen   *screen
 	programs programs.Programs
@@ -58,6 +61,8 @@ type agentWish struct {
 	Port     int    `json:"gateway_port"`
 	// Done says that the agent, its room and its configuration have been made.
 	Done bool `json:"done"`
+	// DoctorDue says that the admin room is to be shown how all is.
+	DoctorDue bool `json:"doctor_due"`
 }
 
 func (c *localClaw) folder() string         { return filepath.Join(c.data, "openclaw") }
@@ -162,19 +167,27 @@ func (c *localClaw) address() string {
 // homeserver and the bot go on without an agent.
 func (c *localClaw) run(ctx context.Context, d *deployment, ready func()) error {
 	defer c.close()
-	if err := c.start(ctx, d); err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
-		c.log.WithError(err).Error("OpenClaw was not brought up")
-		sentence := c.worded(err)
-		c.screen.say("%s", sentence)
-		c.tell(reply.Say("❌ ", sentence))
-		ready()
+	err := c.start(ctx, d)
+	if ctx.Err() != nil {
 		return nil
 	}
+	if err != nil {
+		c.log.WithError(err).Error("OpenClaw was not brought up")
+		c.say("❌ ", c.worded(err))
+	}
 	ready()
-	return c.gateway.Run(ctx)
+	var group errgroup.Group
+	group.Go(func() error { return c.examine(ctx, d, err == nil) })
+	if err == nil {
+		group.Go(func() error { return c.gateway.Run(ctx) })
+	}
+	return group.Wait()
+}
+
+// say tells a sentence at the terminal and, with its mark, in the room.
+func (c *localClaw) say(mark, sentence string) {
+	c.screen.say("%s", sentence)
+	c.tell(reply.Say(mark, sentence))
 }
 
 func (c *localClaw) tell(doc reply.Doc) {
@@ -226,7 +239,11 @@ func (c *localClaw) startGateway(ctx context.Context, d *deployment) error {
 	if err := c.gateway.Start(ctx); err != nil {
 		return err
 	}
-	go c.warm(ctx)
+	c.warmed = make(chan struct{})
+	go func() {
+		defer close(c.warmed)
+		c.warm(ctx)
+	}()
 	if !c.fresh { // it is in the room, or the owner has taken it out
 		return nil
 	}

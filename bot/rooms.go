@@ -254,9 +254,10 @@ func (b *Bot) ownerIn(ctx context.Context, room id.RoomID, owner id.UserID) {
 }
 
 // welcome greets an owner who has joined the admin room, once: what was said
-// before could not be read by a client that had no keys yet.
+// before could not be read by a client that had no keys yet. What waits for an
+// owner is said after that.
 func (b *Bot) welcome(ctx context.Context, owner id.UserID) {
-	b.ownerIn(ctx, b.places.admin(), owner)
+	defer b.ownerIn(ctx, b.places.admin(), owner)
 	key := "welcomed:" + owner.String()
 	if said, err := b.Store.Setting(ctx, key); err != nil || said != "" {
 		return

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -80,8 +81,8 @@ type examination struct {
 	findings []*Finding // nil as long as it is tried
 }
 
-// doctorData is an examination for programs.
-type doctorData struct {
+// Diagnosis is an examination for programs.
+type Diagnosis struct {
 	Well   bool          `json:"well"`
 	Checks []partFinding `json:"checks"`
 }
@@ -104,15 +105,15 @@ func (e *examination) note(i int, f Finding) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.findings[i] = &f
-	if known := e.count(""); known < len(e.checks) {
+	if known := e.known(); known < len(e.checks) {
 		e.show(append(reply.Sayf("Tried %d of %d …", known, len(e.checks)), e.table()))
 	}
 }
 
-// count is how many are marked so; with "", how many are known.
-func (e *examination) count(mark Mark) (n int) {
+// known is how many have been tried.
+func (e *examination) known() (n int) {
 	for _, f := range e.findings {
-		if f != nil && (mark == "" || f.Mark == mark) {
+		if f != nil {
 			n++
 		}
 	}
@@ -136,25 +137,47 @@ func (e *examination) table() reply.Table {
 }
 
 func (e *examination) answer() reply.Answer {
-	data := doctorData{Well: e.count(NotWell) == 0}
+	data := Diagnosis{}
 	for i, f := range e.findings {
 		data.Checks = append(data.Checks, partFinding{e.checks[i].Part, *f})
 	}
-	return reply.Answer{Doc: reply.Doc{e.summary(), e.table()}, Data: data, Unwell: !data.Well}
+	data.Well = len(data.parts(NotWell)) == 0
+	mark, text := data.summary()
+	line := reply.P(mark.sign(false) + " " + text)
+	if e.terminal {
+		line = reply.P(text)
+	}
+	return reply.Answer{Doc: reply.Doc{line, e.table()}, Data: data, Unwell: !data.Well}
 }
 
 // summary says in a line how it is.
-func (e *examination) summary() reply.Paragraph {
-	bad, doubtful := e.count(NotWell), e.count(Unsure)
-	mark, text := Well, fmt.Sprintf("All %d parts are well.", len(e.checks))
+func (d Diagnosis) summary() (Mark, string) {
+	bad, doubtful := len(d.parts(NotWell)), len(d.parts(Unsure))
 	switch {
 	case bad > 0:
-		mark, text = NotWell, fmt.Sprintf("%d of %d parts %s not well.", bad, len(e.checks), plural(bad, "is", "are"))
+		return NotWell, fmt.Sprintf("%d of %d parts %s not well.", bad, len(d.Checks), plural(bad, "is", "are"))
 	case doubtful > 0:
-		mark, text = Unsure, fmt.Sprintf("Nothing is broken; %d of %d parts %s a look.", doubtful, len(e.checks), plural(doubtful, "wants", "want"))
+		return Unsure, fmt.Sprintf("Nothing is broken; %d of %d parts %s a look.", doubtful, len(d.Checks), plural(doubtful, "wants", "want"))
 	}
-	if e.terminal {
-		return reply.P(text)
+	return Well, fmt.Sprintf("All %d parts are well.", len(d.Checks))
+}
+
+// Line is the summary with the names of the parts that it is about: those that
+// are not well, else those that want a look.
+func (d Diagnosis) Line() string {
+	mark, text := d.summary()
+	if mark == Well {
+		return text
 	}
-	return reply.P(mark.sign(false) + " " + text)
+	return strings.TrimSuffix(text, ".") + ": " + strings.Join(d.parts(mark), ", ") + "."
+}
+
+// parts are the names of those that are marked so.
+func (d Diagnosis) parts(mark Mark) (names []string) {
+	for _, c := range d.Checks {
+		if c.Mark == mark {
+			names = append(names, c.Part)
+		}
+	}
+	return names
 }

@@ -40,6 +40,9 @@ func TestADoctorShowsWhatIsKnownSoFar(t *testing.T) {
 	if answer.Unwell {
 		t.Error("a warning is no failure")
 	}
+	if line := answer.Data.(Diagnosis).Line(); line != "Nothing is broken; 1 of 2 parts wants a look: early." {
+		t.Errorf("in a line: %s", line)
+	}
 }
 
 func TestADoctorInATerminalHasLetters(t *testing.T) {
@@ -50,6 +53,9 @@ func TestADoctorInATerminalHasLetters(t *testing.T) {
 	}
 	if strings.ContainsAny(text, "✅❌⚠") || !answer.Unwell {
 		t.Errorf("unwell: %v\n%s", answer.Unwell, text)
+	}
+	if line := answer.Data.(Diagnosis).Line(); line != "1 of 2 parts is not well: sun." {
+		t.Errorf("in a line: %s", line)
 	}
 }
 

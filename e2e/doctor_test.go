@@ -342,3 +342,25 @@ func (h *house) examined(t *testing.T) {
 		}
 	}
 }
+
+// examinedByItself wants the house to have been tried after its first set-up, by
+// itself: the owner who comes reads in the admin room what !doctor would say, and
+// it is green; the terminal has had the outcome.
+func (h *house) examinedByItself(t *testing.T) {
+	t.Helper()
+	ctx := patient(t)
+	shown, err := h.admin.WaitBot(ctx, func(e client.Event) bool { return says(e, "I have tried every part after the first set-up") })
+	must(t, err)
+	body := shown.Content.AsMessage().Body
+	if !strings.Contains(body, "✅ All 15 parts are well.") || !strings.Contains(shown.Content.AsMessage().FormattedBody, "<table>") {
+		t.Errorf("the first doctor says\n%s", body)
+	}
+	for _, want := range []string{"agent " + h.agent, "wrote a file in openclaw-sbx-", "no agent's sandbox has a network", "homeserver.db"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the first doctor says nothing of %q:\n%s", want, body)
+		}
+	}
+	if said := h.Process.Said(); !strings.Contains(said, "\n!doctor --deep: All 15 parts are well.") {
+		t.Errorf("the terminal has\n%s", said)
+	}
+}

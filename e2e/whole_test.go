@@ -161,6 +161,7 @@ func TestAFriendTheAgentAndThePage(t *testing.T) {
 	begun := time.Now()
 	h.asks(ctx, t, h.friend, `say: "hello felix"`, "hello felix")
 	t.Logf("the agent's first answer after %.1f s", time.Since(begun).Seconds())
+	h.examinedByItself(t)
 	h.examined(t)
 	h.asks(ctx, t, h.friend, "serve a page on 9055", "The page is on port 9055.")
 	h.says(t, "!forward 9055")
