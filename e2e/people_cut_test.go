@@ -119,6 +119,7 @@ func (s *solo) addWhileDown(t *testing.T, cutter *harness.Cutter, what, when, na
 	if n, err := s.CountAccounts(within(t), card.user); err != nil || n != 1 {
 		t.Errorf("%d accounts, %v", n, err)
 	}
+	waitSaid(t, s.admin, name+" has logged in, and is not in Friends yet.") // or the next cut meets this
 }
 
 func (s *solo) removeWhileDown(t *testing.T, cutter *harness.Cutter, what, when, name string) {
