@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -56,7 +57,7 @@ type additionMade struct {
 // addStep is one step, with the lines that it has in the list.
 type addStep struct {
 	name  string // of its crash points
-	lines []string
+	lines []reply.Line
 	// intend notes what the step is about to make; nil where it makes nothing.
 	intend func(*additionMade)
 	do     func(context.Context) (note string, err error)
@@ -64,20 +65,20 @@ type addStep struct {
 
 func (a *addition) steps() []addStep {
 	steps := []addStep{
-		{"workspace", []string{fmt.Sprintf("its workspace %s, with %s", a.space.Path, a.fileNames())},
+		{"workspace", lines(a.workspaceLine()),
 			func(m *additionMade) { m.Workspace = a.space.Path }, a.makeWorkspace},
-		{"room", []string{fmt.Sprintf("the room %s: private, encrypted, with the owners and me", a.room.Name)},
+		{"room", lines("the room " + a.room.Name + ": private, encrypted, with the owners and me"),
 			func(m *additionMade) { m.Purpose, m.RoomName = "agent:"+a.wish.ID+":"+rand.Text(), a.room.Name }, a.makeRoom},
-		{"entry", []string{"its entry in openclaw.json", a.sandboxText(), "the room's binding and entry, and OpenClaw's leave to join it", "the reload"},
+		{"entry", lines("its entry in openclaw.json", a.sandboxLine(), "the room's binding and entry, and OpenClaw's leave to join it", "the reload"),
 			func(m *additionMade) { m.Edits = []string{a.edit()} }, a.writeEntry},
-		{"arrival", []string{a.guest.user + " is in the room"}, nil, a.awaitArrival},
-		{"name", []string{"its name there"}, nil, a.giveName},
-		{"role", []string{"its account's role"}, nil, a.giveRole},
-		{"proof", []string{"asked in the room, it answers", "a file that it wrote in its sandbox is read here"}, nil, a.askIt},
+		{"arrival", lines(a.guest.user + " is in the room"), nil, a.awaitArrival},
+		{"name", lines("its name there"), nil, a.giveName},
+		{"role", lines("its account's role"), nil, a.giveRole},
+		{"proof", lines("asked in the room, it answers", "a file that it wrote in its sandbox is read here"), nil, a.askIt},
 		{"end", nil, func(m *additionMade) { m.Edits = append(m.Edits, a.edit()+": heard") }, a.endHearing},
 	}
 	if len(a.invite) > 0 {
-		steps = append(steps, addStep{"invitations", []string{"invited: " + strings.Join(a.invite, ", ")}, nil, a.inviteFriends})
+		steps = append(steps, addStep{"invitations", lines("invited: " + strings.Join(a.invite, ", ")), nil, a.inviteFriends})
 	}
 	return steps
 }
@@ -85,28 +86,40 @@ func (a *addition) steps() []addStep {
 // edit names the change of openclaw.json in the history.
 func (a *addition) edit() string { return "addagent " + a.wish.ID }
 
-func (a *addition) fileNames() string {
-	var names []string
-	for name := range a.space.Files {
-		if !strings.Contains(name, "/") {
-			names = append(names, name)
+// lines are lines of the list: texts, and reply.Lines.
+func lines(parts ...any) (all []reply.Line) {
+	for _, part := range parts {
+		line, ok := part.(reply.Line)
+		if !ok {
+			line = reply.Line{part}
 		}
+		all = append(all, line)
 	}
-	slices.Sort(names)
-	return strings.Join(names, ", ") + " and the skill fraktalia"
+	return all
 }
 
-func (a *addition) sandboxText() string {
+// workspaceLine sets file names as code: clients make links of AGENTS.md.
+func (a *addition) workspaceLine() reply.Line {
+	line := reply.Line{"its workspace ", reply.Mono("%s", a.space.Path), ", with "}
+	for _, name := range slices.Sorted(maps.Keys(a.space.Files)) {
+		if !strings.Contains(name, "/") {
+			line = append(line, reply.Mono("%s", name), ", ")
+		}
+	}
+	return append(line[:len(line)-1], " and the skill fraktalia")
+}
+
+func (a *addition) sandboxLine() reply.Line {
 	if a.wish.CopyOf != "" {
-		return "its sandbox, as " + a.wish.CopyOf + " has it"
+		return reply.Line{"its sandbox, as " + a.wish.CopyOf + " has it"}
 	}
 	network := orElse(a.network, "as OpenClaw gives all")
-	return fmt.Sprintf("its sandbox: image %s, network %s, user %s", a.Settings.Image, network, a.space.User)
+	return reply.Line{"its sandbox: image ", reply.Mono("%s", a.Settings.Image), ", network " + network + ", user " + a.space.User}
 }
 
 // carryOut goes through the steps, and back where one fails.
 func (a *addition) carryOut(ctx context.Context) (answer reply.Answer, err error) {
-	a.list = checklist{title: reply.Line{reply.Bold("%s", a.wish.Name), " is added as ", reply.Mono("%s", a.wish.ID), "."}, talk: a.talk}
+	a.list = checklist{title: reply.Line{"Adding ", reply.Bold("%s", a.wish.Name), " as ", reply.Mono("%s", a.wish.ID), " …"}, talk: a.talk}
 	steps := a.steps()
 	for i := range steps {
 		a.list.add(steps[i].lines...)
@@ -130,6 +143,7 @@ func (a *addition) carryOut(ctx context.Context) (answer reply.Answer, err error
 	if err := a.work.done(ctx); err != nil {
 		return reply.Answer{}, err
 	}
+	a.list.title = reply.Line{reply.Bold("%s", a.wish.Name), " is added as ", reply.Mono("%s", a.wish.ID), "."}
 	return reply.Answer{Doc: append(a.list.doc(), a.hints()...), Undo: "removeagent " + a.wish.ID + " --yes", Data: a.proof}, nil
 }
 
@@ -157,7 +171,7 @@ func (a *addition) hints() (doc reply.Doc) {
 		doc = append(doc, reply.P("There is no isolated network yet, so its sandbox has what OpenClaw gives all: none, unless openclaw.json says otherwise. ",
 			reply.Mono("sudo fraktalia firewall apply"), " makes one, and ", reply.Mono("%sisolation on %s", prompt(a.request), a.wish.ID), " puts it there."))
 	}
-	return append(doc, reply.P("It listens to whom OpenClaw listens in that room; ", reply.Mono("%sremoveagent %s", prompt(a.request), a.wish.ID), " takes it away again."))
+	return append(doc, reply.P("In that room it answers everybody whom OpenClaw lets speak to it. ", reply.Mono("%sremoveagent %s", prompt(a.request), a.wish.ID), " takes it away again."))
 }
 
 func (a *addition) makeWorkspace(context.Context) (string, error) {
@@ -188,7 +202,7 @@ func (a *addition) makeRoom(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", a.makeProblem(err)
 	}
-	return id, nil
+	return "", nil
 }
 
 // entry is what stands in openclaw.json of the agent and its room.

@@ -42,6 +42,7 @@ func (a *addition) takenBack(ctx context.Context, cause error, reached int) erro
 	}
 	sentence := sentenceOf(cause) + " " + u.text()
 	var problem *Problem
+	a.list.title = reply.Line{"How far it came:"}
 	detail := a.list.doc()
 	if errors.As(cause, &problem) {
 		detail = append(detail, problem.Detail...)

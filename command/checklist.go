@@ -12,8 +12,9 @@ type checklist struct {
 }
 
 type checkItem struct {
-	mark, text string
-	note       string // what came of it
+	mark string
+	text reply.Line
+	note string // what came of it
 }
 
 // Marks of a checklist.
@@ -28,7 +29,7 @@ const (
 
 // add puts lines at the end, and gives the numbers of the first and of the one
 // behind the last.
-func (l *checklist) add(texts ...string) (from, to int) {
+func (l *checklist) add(texts ...reply.Line) (from, to int) {
 	from = len(l.items)
 	for _, text := range texts {
 		l.items = append(l.items, checkItem{mark: toCome, text: text})
@@ -50,7 +51,7 @@ func (l *checklist) mark(from, to int, mark, note string) {
 func (l *checklist) doc() reply.Doc {
 	var lines reply.Lines
 	for _, item := range l.items {
-		line := reply.Line{item.mark + " " + item.text}
+		line := append(reply.Line{item.mark + " "}, item.text...)
 		if item.note != "" {
 			line = append(line, ": "+item.note)
 		}
