@@ -68,7 +68,7 @@ func (b *Bot) Disband(ctx context.Context, room string) error {
 		}
 		// An owner has the bot's own power and cannot be put out; the room is
 		// left to them then.
-		if _, err := b.client.KickUser(ctx, id.RoomID(room), &mautrix.ReqKickUser{UserID: who, Reason: "The room could not be made whole."}); err != nil {
+		if _, err := b.client.KickUser(ctx, id.RoomID(room), &mautrix.ReqKickUser{UserID: who, Reason: "The room is taken away."}); err != nil {
 			b.Log.WithError(err).Warnf("could not put %s out of %s", who, room)
 		}
 	}

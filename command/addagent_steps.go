@@ -221,9 +221,7 @@ func (a *addition) writeEntry(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var down *openclaw.GatewayDownError
-	var other *OtherFile
-	if errors.As(outcome.Err, &down) && (down.Err == nil || down.Refused()) || errors.As(outcome.Err, &other) {
+	if runsNot(outcome) {
 		return "", Because(outcome.Err, "It was written, but %s.", gatewayText(outcome))
 	}
 	if outcome.Verdict != openclaw.Applied { // what follows shows it
@@ -232,57 +230,13 @@ func (a *addition) writeEntry(ctx context.Context) (string, error) {
 	return gatewayText(outcome), nil
 }
 
-const (
-	// arrivalWithin is how long the agent's account may take to come into the
-	// room: its channel starts anew for the change.
-	arrivalWithin = 90 * time.Second
-	arrivalTick   = 200 * time.Millisecond
-	// inviteAgainAfter is when the invitation is taken for dropped.
-	inviteAgainAfter = 15 * time.Second
-)
-
-// awaitArrival invites the agent's account, and waits until it has come. It is
-// invited anew from time to time: an invitation that reaches OpenClaw's channel
-// while that starts anew, with a list on which the room is not yet, is dropped.
+// awaitArrival has the agent's account come into the room.
 func (a *addition) awaitArrival(ctx context.Context) (string, error) {
-	within := min(arrivalWithin, a.answerWithin())
-	limited, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
-	for again := false; ; again = true {
-		if again {
-			if err := a.People.Kick(ctx, a.made.Room, a.guest.user); err != nil {
-				return "", Because(err, "The agent's account %s could not be invited again: %s", a.guest.user, reasonOf(err))
-			}
-		}
-		if err := a.People.Invite(ctx, a.made.Room, a.guest.user); err != nil {
-			return "", Because(err, "The agent's account %s could not be invited: %s", a.guest.user, reasonOf(err))
-		}
-		came, err := a.comes(limited)
-		switch {
-		case came:
-			return "", nil
-		case ctx.Err() != nil:
-			return "", ctx.Err()
-		case err != nil:
-			return "", Sorry("%s did not come into the room within %s. OpenClaw's Matrix account may not work; its log says more.", a.guest.user, within)
-		}
+	came, err := a.bringIn(ctx, a.made.Room, a.guest.user)
+	if err == nil && !came {
+		err = Sorry("%s did not come into the room within %s. OpenClaw's Matrix account may not work; its log says more.", a.guest.user, a.arrivalWithin())
 	}
-}
-
-// comes waits for the account, as long as one invitation is worth it; the error
-// is the context's.
-func (a *addition) comes(ctx context.Context) (bool, error) {
-	for end := time.Now().Add(inviteAgainAfter); time.Now().Before(end); {
-		if a.Speaking.HasJoined(ctx, a.made.Room, a.guest.user) {
-			return true, nil
-		}
-		select {
-		case <-time.After(arrivalTick):
-		case <-ctx.Done():
-			return false, ctx.Err()
-		}
-	}
-	return false, nil
+	return "", err
 }
 
 // renamer is a homeserver's driver that can name accounts.

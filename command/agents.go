@@ -73,7 +73,7 @@ func (r *run) agentsFamily() []*cobra.Command {
 		Long: "With --orphans: what is left of agents that are not in openclaw.json any more, such as containers, entries of rooms, roles, rooms that were made for them, workspaces and sessions; " +
 			"I ask what of it is to be removed.",
 		Args:        none,
-		Annotations: map[string]string{quickKey: "yes", jsonKey: "yes", laneKey: agentsLane, slowKey: "orphans"},
+		Annotations: map[string]string{quickKey: "yes", jsonKey: "yes", laneKey: agentsLane, slowKey: "orphans", interruptedKey: "!agents --orphans, said again, shows what is left."},
 		RunE: r.does(func(ctx context.Context, r *run, args []string) (reply.Answer, error) {
 			if orphans {
 				return listOrphans(ctx, r)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/githabideri/fraktalia/crashpoint"
 	"github.com/githabideri/fraktalia/openclaw"
 	"github.com/githabideri/fraktalia/reply"
 	"github.com/githabideri/fraktalia/store"
@@ -106,11 +107,18 @@ func (r *run) orphanContainers(ctx context.Context, _ *openclaw.Config, known []
 }
 
 // orphanEntries are rooms in openclaw.json to which no agent is bound. They go in
-// one change.
-func (r *run) orphanEntries(ctx context.Context, config *openclaw.Config, _ []string) ([]orphan, error) {
+// one change. Where no room is bound to anybody, one agent may have them all, so
+// those alone count that were made for agents who are gone.
+func (r *run) orphanEntries(ctx context.Context, config *openclaw.Config, known []string) ([]orphan, error) {
 	rooms := config.UnboundRooms()
-	if len(rooms) == 0 {
-		return nil, nil
+	gone, err := r.roomsOfGone(ctx, config, known)
+	for _, made := range gone {
+		if operations, err := openclaw.DropRooms(made.Room)(config); err == nil && len(operations) > 0 && !slices.Contains(rooms, made.Room) {
+			rooms = append(rooms, made.Room)
+		}
+	}
+	if err != nil || len(rooms) == 0 {
+		return nil, err
 	}
 	return []orphan{{Kind: "entries in openclaw.json", What: r.roomNames(ctx, rooms) + ": no agent is bound to " + plural(len(rooms), "it", "them"),
 		remove: func(ctx context.Context) error {
@@ -131,15 +139,21 @@ func (r *run) orphanRoles(ctx context.Context, _ *openclaw.Config, known []strin
 	return list, err
 }
 
-// orphanRooms are rooms that were made for agents.
-func (r *run) orphanRooms(ctx context.Context, config *openclaw.Config, known []string) (list []orphan, err error) {
+// roomOfGone is a room that was made for an agent which is gone.
+type roomOfGone struct {
+	additionMade
+	agent string
+}
+
+// roomsOfGone are the rooms that were made for agents which are gone, and to
+// which nobody else was bound since.
+func (r *run) roomsOfGone(ctx context.Context, config *openclaw.Config, known []string) (list []roomOfGone, err error) {
 	works, err := r.Records.AgentWorks(ctx, store.WorkDone)
 	if err != nil {
 		return nil, err
 	}
-	var seen []string
 	for _, work := range works {
-		if work.Kind != store.WorkAdd {
+		if work.Kind != store.WorkAdd || slices.Contains(known, work.Agent) {
 			continue
 		}
 		made, err := readMade[additionMade](work)
@@ -147,14 +161,39 @@ func (r *run) orphanRooms(ctx context.Context, config *openclaw.Config, known []
 			return list, err
 		}
 		bound := slices.ContainsFunc(config.Bindings(), func(b openclaw.Binding) bool { return b.Room == made.Room })
-		if bound || slices.Contains(seen, made.Room) || slices.Contains(known, work.Agent) || !r.Speaking.HasJoined(ctx, made.Room, r.Settings.Bot) {
-			continue
+		seen := slices.ContainsFunc(list, func(l roomOfGone) bool { return l.Room == made.Room })
+		if !bound && !seen {
+			list = append(list, roomOfGone{*made, work.Agent})
 		}
-		seen = append(seen, made.Room)
-		list = append(list, orphan{Kind: "room", Agent: work.Agent, What: orElse(r.Agents.RoomName(ctx, made.Room), made.RoomName) + " " + made.Room, Precious: true,
-			remove: func(ctx context.Context) error { return r.removeRoom(ctx, made.Room) }})
 	}
 	return list, nil
+}
+
+// orphanRooms are rooms that were made for agents.
+func (r *run) orphanRooms(ctx context.Context, config *openclaw.Config, known []string) (list []orphan, err error) {
+	gone, err := r.roomsOfGone(ctx, config, known)
+	for _, made := range gone {
+		if r.roomStands(ctx, made.Room) {
+			list = append(list, orphan{Kind: "room", Agent: made.agent, What: orElse(r.Agents.RoomName(ctx, made.Room), made.RoomName) + " " + made.Room, Precious: true,
+				remove: func(ctx context.Context) error { return r.removeRoom(ctx, made.Room) }})
+		}
+	}
+	return list, err
+}
+
+// roomStands says whether a room that the bot made is still there. It is, too,
+// where the program was killed when the bot had left it and the homeserver had
+// not removed it yet.
+func (r *run) roomStands(ctx context.Context, room string) bool {
+	if r.Speaking.HasJoined(ctx, room, r.Settings.Bot) {
+		return true
+	}
+	driver, err := r.Server(ctx)
+	if err != nil {
+		return false
+	}
+	_, err = driver.Room(ctx, room)
+	return err == nil
 }
 
 func (r *run) orphanFolders(ctx context.Context, _ *openclaw.Config, known []string) (list []orphan, err error) {
@@ -232,6 +271,7 @@ func (r *run) removeOrphans(ctx context.Context, chosen []orphan) (reply.Answer,
 			receipt.Items = append(receipt.Items, reply.Line{"❌", " ", o.Kind, " ", reply.Mono("%s", shorten(o.What, 200)), ": ", sentenceOf(err)})
 			continue
 		}
+		crashpoint.At("orphans." + o.Kind)
 		receipt.Items = append(receipt.Items, reply.Line{did, " ", o.Kind, " ", reply.Mono("%s", shorten(o.What, 200))})
 	}
 	if len(failed) > 0 {

@@ -16,7 +16,7 @@ func (r *run) inviteCommands() []*cobra.Command {
 		{
 			Use:         "invite NAME ROOM",
 			Short:       "invites somebody to a room that I am in",
-			Long:        "The room may be given by its id, its alias or its name. Where OpenClaw has a list of those to whom it listens there, they are put on it.",
+			Long:        "The room may be given by its id, its alias or its name. Where OpenClaw has a list of those to whom it listens there, they are put on it. An agent's own account is waited for, in a room that it is bound to.",
 			Example:     "invite alice Friends",
 			Args:        atLeastTwo("whom and where, for example alice Friends"),
 			Annotations: map[string]string{laneKey: peopleLane},
@@ -55,6 +55,9 @@ func invite(ctx context.Context, r *run, args []string) (reply.Answer, error) {
 		return reply.Answer{Doc: reply.Sayf("%s is in %s already.", userID, place.Name)}, nil
 	case Invited:
 		return reply.Answer{Doc: reply.Sayf("%s is invited to %s already.", userID, place.Name)}, nil
+	}
+	if guest, ok := r.agentIn(place.ID, userID); ok {
+		return r.inviteAgent(ctx, guest, place)
 	}
 	j := &joining{run: r, driver: driver, rooms: []Place{place}}
 	var undo steps

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/githabideri/fraktalia/crashpoint"
 	"github.com/githabideri/fraktalia/openclaw"
 	"github.com/githabideri/fraktalia/reply"
 	"github.com/githabideri/fraktalia/store"
@@ -211,7 +212,7 @@ func (rm *removal) finish(ctx context.Context, before *openclaw.Config) reply.Do
 	ctx = context.WithoutCancel(ctx)
 	failed := 0
 	for _, part := range []struct {
-		what string
+		what string // and the name of its crash point
 		do   func(context.Context) error
 	}{
 		{"the sandbox", rm.removeSandbox}, {"leaving the rooms", rm.leaveRooms}, {"the role", rm.endRole}, {"the account's name", rm.unname},
@@ -221,6 +222,7 @@ func (rm *removal) finish(ctx context.Context, before *openclaw.Config) reply.Do
 			failed++
 			rm.doc = append(rm.doc, reply.P("⚠️ Not done: "+part.what+". "+sentenceOf(err)))
 		}
+		crashpoint.At("removeagent." + part.what)
 	}
 	if err := rm.work.done(ctx); err != nil {
 		rm.doc = append(rm.doc, reply.P("The record of it could not be written; the log says why."))

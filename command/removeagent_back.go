@@ -76,16 +76,21 @@ func bringBack(ctx context.Context, r *run, id, typed string) (reply.Answer, err
 	return answer, (&agentWork{work, r.Records}).undone(ctx)
 }
 
-// entryBack takes the change of openclaw.json back.
+// entryBack takes the change of openclaw.json back; it may have been before the
+// program was killed.
 func (r *run) entryBack(ctx context.Context, work store.AgentWork, names []string) (reply.Answer, error) {
 	edits, err := r.Records.ConfigEdits(ctx, workEdits)
 	if err != nil {
 		return reply.Answer{}, err
 	}
 	for _, edit := range edits {
-		if edit.What == names[0] && !edit.Undone && !edit.MadeAt.Before(work.BegunAt) {
-			return configUndo(ctx, r, edit.ID)
+		if edit.What != names[0] || edit.MadeAt.Before(work.BegunAt) {
+			continue
 		}
+		if edit.Undone {
+			return reply.Answer{Doc: reply.Say("Its entry in openclaw.json was back already.")}, nil
+		}
+		return configUndo(ctx, r, edit.ID)
 	}
 	return reply.Answer{}, Sorry("The change of openclaw.json that removed %s is not in the history any more.", work.Agent)
 }
@@ -101,11 +106,7 @@ func (r *run) accountBack(ctx context.Context, id string, made *removalMade) (do
 		if !r.Speaking.HasJoined(ctx, room, r.Settings.Bot) {
 			continue
 		}
-		if err := r.People.Invite(ctx, room, made.User); err != nil {
-			doc = append(doc, reply.P(fmt.Sprintf("%s could not be invited to %s: %s", made.User, room, reasonOf(err))))
-			continue
-		}
-		doc = append(doc, reply.P(fmt.Sprintf("%s is invited to %s again.", made.User, orElse(r.Agents.RoomName(ctx, room), room))))
+		doc = append(doc, r.invitedBack(ctx, id, room, made.User)...)
 	}
 	if config, err := r.Agents.Load(); made.Named && err == nil {
 		if agent, err := config.Agent(id); err == nil {
@@ -113,6 +114,21 @@ func (r *run) accountBack(ctx context.Context, id string, made *removalMade) (do
 				doc = append(doc, reply.P("Its account's name could not be given back; the log says why."))
 			}
 		}
+	}
+	return doc
+}
+
+// invitedBack has an agent's account come into a room that it was taken out of.
+func (r *run) invitedBack(ctx context.Context, id, room, user string) reply.Doc {
+	name := orElse(r.Agents.RoomName(ctx, room), room)
+	config, err := r.Agents.Load()
+	if err != nil {
+		return reply.Sayf("%s could not be invited to %s: %s", user, name, sentenceOf(r.configProblem(err)))
+	}
+	runs := r.healthOf(ctx, gatewayPart).Mark == Well
+	doc, err := r.invitedIn(ctx, agentAccount{id, config.MatrixAccount(id), user}, Place{ID: room, Name: name}, runs)
+	if err != nil {
+		return reply.Say(name, ": ", sentenceOf(err))
 	}
 	return doc
 }

@@ -40,7 +40,7 @@ func TestAgentIsRemovedAndBroughtBack(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(n.at, "mix")); !os.IsNotExist(err) || role || n.town.in["!new:test@agent:test"] != "" || n.town.users["@agent:test"].DisplayName != "Claw" {
 		t.Errorf("left: %v %v %v %+v", err, role, n.town.in, n.town.users["@agent:test"])
 	}
-	if out := n.journaled(t, "undo"); !strings.Contains(out, "@agent:test is invited to !new:test again.") {
+	if out := n.journaled(t, "undo"); !strings.Contains(out, "mix is in !new:test, as @agent:test.") {
 		t.Error(out)
 	}
 	back, role, _ := n.records.RoleOf(t.Context(), "@agent:test")
@@ -132,5 +132,26 @@ func TestOrphansAreFoundAndOffered(t *testing.T) {
 		if _, err := n.doAs(t, request, "agents"); err != nil {
 			t.Errorf("%s: %v", role, err)
 		}
+	}
+}
+
+// Where no room is bound to anybody, one agent may have them all: then those
+// alone are left over that were made for an agent which is gone.
+func TestEntriesOfAGoneAgentAreFoundWithoutBindings(t *testing.T) {
+	n := newNursery(t, "")
+	if _, err := n.do(t, addMix); err != nil {
+		t.Fatal(err)
+	}
+	config, err := n.Load()
+	must(t, err)
+	agent, err := config.Agent("mix")
+	must(t, err)
+	plan, err := config.Plan(openclaw.Operations(json5.Operation{Verb: json5.Unset, Path: agent.Path}, json5.Operation{Verb: json5.Unset, Path: json5.Path{json5.Key("bindings")}}))
+	must(t, err)
+	_, err = plan.Commit(t.Context())
+	must(t, err)
+	n.desk.choice = 0
+	if text, err := n.do(t, "agents --orphans"); err != nil || !strings.Contains(text, "!new:test: no agent is bound to it") || strings.Contains(n.text(t), "!new:test") || !strings.Contains(n.text(t), "!two:test") {
+		t.Errorf("%v\n%s\n%s", err, text, n.text(t))
 	}
 }

@@ -75,7 +75,7 @@ func createRoom(ctx context.Context, r *run, wish roomWish) (reply.Answer, error
 	if wish.agent == "" {
 		return answer, nil
 	}
-	bound, err := r.moveIn(ctx, guest, id)
+	bound, err := r.moveIn(ctx, guest, Place{ID: id, Name: room.Name})
 	if err != nil {
 		return reply.Answer{}, r.unmake(ctx, id, err)
 	}
@@ -221,26 +221,25 @@ func (r *run) identify(config *openclaw.Config, guest *agentAccount) error {
 	return Sorry("I do not know which Matrix account %s speaks with, so I cannot invite it: openclaw.json has no %s. Set it there; or make the room without --agent, invite the agent, and use %sbind.", guest.agent, where, prompt(r.request))
 }
 
-// moveIn binds an agent to a room and invites it, in that order: OpenClaw
+// moveIn binds an agent to a room and has it come, in that order: OpenClaw
 // accepts invitations to rooms that it knows.
-func (r *run) moveIn(ctx context.Context, guest agentAccount, room string) (reply.Answer, error) {
-	edit := openclaw.Bind(openclaw.BindRoom{AgentID: guest.agent, Room: room, Account: guest.account})
-	bound, err := r.change(ctx, change{what: "bind " + guest.agent + " " + room, edit: edit})
+func (r *run) moveIn(ctx context.Context, guest agentAccount, room Place) (reply.Answer, error) {
+	edit := openclaw.Bind(openclaw.BindRoom{AgentID: guest.agent, Room: room.ID, Account: guest.account})
+	var outcome openclaw.Outcome
+	bound, err := r.change(ctx, change{what: "bind " + guest.agent + " " + room.ID, edit: edit, outcome: &outcome})
 	if err != nil {
 		return reply.Answer{}, err
 	}
 	crashpoint.At("createroom.bound")
-	if err := r.People.Invite(ctx, room, guest.user); err != nil {
+	invited, err := r.invitedIn(ctx, guest, room, !runsNot(outcome))
+	if err != nil {
 		var back error
 		if bound.Undo != "" {
 			_, back = r.also(context.WithoutCancel(ctx), bound.Undo)
 		}
-		return reply.Answer{}, Because(errors.Join(err, back), "The agent's account %s could not be invited.", guest.user)
+		return reply.Answer{}, Because(errors.Join(err, back), "%s", sentenceOf(err))
 	}
-	bound.Doc = append(bound.Doc, reply.P(reply.Bold("%s", guest.agent), " is invited as "+guest.user+"."))
-	if config, err := r.Agents.Load(); err == nil && !config.MatrixJoins(guest.account) {
-		bound.Doc = append(bound.Doc, reply.P("OpenClaw is set to join no room by itself (channels.matrix.autoJoin is off), so log in as the agent and accept, or set it to allowlist."))
-	}
+	bound.Doc = append(bound.Doc, invited...)
 	return bound, nil
 }
 
@@ -265,6 +264,7 @@ func (r *run) removeRoom(ctx context.Context, id string) error {
 	if err := r.Rooms.Disband(ctx, id); err != nil && !errors.As(err, new(*NotAllowed)) { // who has left may not look
 		return err
 	}
+	crashpoint.At("room.left")
 	driver, err := r.Server(ctx)
 	if err != nil {
 		return err

@@ -16,7 +16,9 @@ import (
 // the list fills up in one message, a friend talks to it. It is removed, brought
 // back, and removed for good; nothing is left then.
 func TestAgentIsAddedAndSeenToWork(t *testing.T) {
-	h := moveInHouse(t, "added")
+	t.Parallel() // it has an engine, a homeserver and a gateway of its own
+	// An agent whose model fails is waited for as long as that.
+	h := moveInHouse(t, "added", "answer_within: 3m", "answer_within: 45s")
 	mix := "mix" + strings.ToLower(shared.run[:4])
 	path := filepath.Join(h.DataDir, "openclaw", "openclaw.json")
 	workspace := filepath.Join(filepath.Dir(path), "workspace-"+mix)
@@ -40,7 +42,7 @@ func TestAgentIsAddedAndSeenToWork(t *testing.T) {
 			t.Errorf("%s: %v\n%s", name, err, text)
 		}
 	}
-	t.Run("a friend talks to it", func(t *testing.T) { friendTalks(t, h) })
+	t.Run("a friend talks to it", func(t *testing.T) { friendTalks(t, h, "Mix's room") })
 	t.Run("removed, and brought back", func(t *testing.T) {
 		out := sayPatiently(t, h.admin, "!removeagent "+mix+" --yes")
 		if !out.OK || !strings.Contains(out.Body, "Its workspace is moved aside") || !strings.Contains(out.Body, "Its sandbox is removed (1 container).") {
@@ -71,23 +73,27 @@ func TestAgentIsAddedAndSeenToWork(t *testing.T) {
 			t.Errorf("%s\n%s", out.Body, h.GatewayWords())
 		}
 	})
-	t.Run("its model fails", func(t *testing.T) { modelFails(t, h, mix, path) })
+	t.Run("another room for it", func(t *testing.T) {
+		out := sayPatiently(t, h.admin, `!createroom "Film club" --agent `+mix+` --invite felix`)
+		if !out.OK || !strings.Contains(out.Body, mix+" is in Film club, as "+h.agentID()+".") {
+			t.Errorf("%v\n%s\n%s", out.OK, out.Body, h.GatewayWords())
+		}
+		friendTalks(t, h, "Film club")
+	})
+	t.Run("another's model fails", func(t *testing.T) { modelFails(t, h, "mux"+strings.ToLower(shared.run[:4]), path) })
 }
 
 // modelFails: an agent that does not answer is taken back, and nothing is left.
-func modelFails(t *testing.T, h *house, mix, path string) {
-	if out := sayPatiently(t, h.admin, "!removeagent "+mix+" --erase --yes"); !out.OK {
-		t.Fatal(out.Body)
-	}
+func modelFails(t *testing.T, h *house, mux, path string) {
 	before, err := os.ReadFile(path)
 	must(t, err)
 	h.Model.Stop()
-	out := sayPatiently(t, h.admin, "!addagent "+mix+` --room "Mix's room"`)
+	out := sayPatiently(t, h.admin, "!addagent "+mux+` --room "Mux's room"`)
 	if out.OK || !strings.Contains(out.Body, "the room, the workspace.") || strings.Contains(out.Body, "Left are") || !strings.Contains(out.Body, "❌ asked in the room, it answers") {
 		t.Errorf("ok=%v\n%s", out.OK, out.Body)
 	}
 	wantClaw(t, path, string(before))
-	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), "workspace-"+mix+"*")); len(left) > 0 || listedOn(t, h.Deployment, "Mix's room") != nil {
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), "workspace-"+mux+"*")); len(left) > 0 || listedOn(t, h.Deployment, "Mux's room") != nil {
 		t.Errorf("left are %v", left)
 	}
 	wantNoOrphans(t, h)
@@ -109,10 +115,10 @@ func wantNoOrphans(t *testing.T, h *house) {
 	}
 }
 
-// friendTalks has the friend come into the new agent's room.
-func friendTalks(t *testing.T, h *house) {
+// friendTalks has the friend come into one of the new agent's rooms.
+func friendTalks(t *testing.T, h *house, name string) {
 	ctx := patient(t)
-	room := listedOn(t, h.Deployment, "Mix's room")
+	room := listedOn(t, h.Deployment, name)
 	if room == nil {
 		t.Fatal("the room is not listed")
 	}

@@ -145,14 +145,15 @@ var pages = []string{"9005", "9006", "9007", "9008", "9009", "9091", "9092", "90
 func (w *world) image() string { return "fraktalia-e2e-" + strings.ToLower(w.run) + ":test" }
 
 // deploy brings a fresh deployment up twice: between the two starts its image
-// gets a name of this run. It returns what the first start said, too.
-func (w *world) deploy(ctx context.Context, binary, name string) (*harness.Deployment, harness.Ready, error) {
+// gets a name of this run. It returns what the first start said, too. More
+// environment counts for more, e.g. another engine.
+func (w *world) deploy(ctx context.Context, binary, name string, env ...string) (*harness.Deployment, harness.Ready, error) {
 	dir := filepath.Join(w.dir, name)
 	d, err := harness.New(ctx, binary, dir)
 	if err != nil {
 		return nil, harness.Ready{}, err
 	}
-	d.Env = []string{w.guard.Env(), "HOME=" + dir}
+	d.Env = append([]string{w.guard.Env(), "HOME=" + dir}, env...)
 	if err := d.Up(ctx); err != nil {
 		d.Process.Kill()
 		return nil, harness.Ready{}, err

@@ -131,7 +131,7 @@ func TestRoomForAnAgent(t *testing.T) {
 	path := clawFile(t, shared.DataDir, clawMatrix)
 	agent := befriend(t, shared.admin, shared, "moxbot")
 	out := say(t, shared.admin, `!createroom Workshop --agent mox`)
-	if !out.OK || !strings.Contains(out.Body, "mox is invited as @moxbot:fraktalia.test") {
+	if !out.OK || !strings.Contains(out.Body, "mox is invited to Workshop as @moxbot:fraktalia.test") {
 		t.Fatalf("ok=%v\n%s", out.OK, out.Body)
 	}
 	room := listed(t, "Workshop")
@@ -146,7 +146,7 @@ func TestRoomForAnAgent(t *testing.T) {
 	}
 	wantClaw(t, path, clawMatrix)
 	for name, c := range map[string]struct{ line, want string }{
-		"an account that cannot be invited": {`!createroom Attic --agent odd`, "could not be invited. Nothing was made."},
+		"an account that cannot be invited": {`!createroom Attic --agent odd`, "could not be invited: "},
 		"an account that is not known":      {`!createroom Attic --agent mute`, "has no channels.matrix.accounts.mute.userId"},
 		"no such agent":                     {`!createroom Attic --agent mxo`, "There is no agent mxo. Did you mean mox?"},
 	} {

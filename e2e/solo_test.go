@@ -25,10 +25,10 @@ type solo struct {
 }
 
 // newSolo brings one up; the bot does not run yet.
-func newSolo(t *testing.T, name string) *solo {
+func newSolo(t *testing.T, name string, env ...string) *solo {
 	t.Helper()
 	ctx := within(t)
-	d, _, err := shared.deploy(ctx, shared.Binary, name)
+	d, _, err := shared.deploy(ctx, shared.Binary, name, env...)
 	must(t, err)
 	t.Cleanup(func() {
 		if err := d.Down(within(t)); err != nil {

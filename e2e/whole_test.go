@@ -4,9 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -26,8 +29,9 @@ type house struct {
 }
 
 // moveInHouse brings a house up by the program's own command; its agent has a
-// name of this run, for the engine is everybody's.
-func moveInHouse(t *testing.T, name string) *house {
+// name of this run, for the engine is everybody's. Pairs of words say what else
+// than usual its configuration has.
+func moveInHouse(t *testing.T, name string, config ...string) *house {
 	t.Helper()
 	ctx := patient(t)
 	agent := strings.ToLower(name + shared.run[:4])
@@ -38,6 +42,9 @@ func moveInHouse(t *testing.T, name string) *house {
 	image := "fraktalia-e2e-" + agent + ":test"
 	whole, err := harness.NewWhole(ctx, shared.Binary, dir, agent, image, engine.Env())
 	must(t, err)
+	for pair := range slices.Chunk(config, 2) {
+		must(t, whole.SetConfig(pair[0], pair[1]))
+	}
 	h := &house{Whole: whole, engine: engine, agent: agent, image: image}
 	t.Cleanup(func() {
 		must(t, engine.RemoveSandboxes(within(t)))
@@ -156,6 +163,7 @@ func pageGone(ctx context.Context, t *testing.T, port int) {
 // that the agent serves then is at the same port, for nobody had to forward it
 // again.
 func TestAFriendTheAgentAndThePage(t *testing.T) {
+	t.Parallel() // it has an engine, a homeserver and a gateway of its own
 	h := moveInHouse(t, "whole")
 	ctx := patient(t)
 	begun := time.Now()
@@ -163,12 +171,33 @@ func TestAFriendTheAgentAndThePage(t *testing.T) {
 	t.Logf("the agent's first answer after %.1f s", time.Since(begun).Seconds())
 	h.examinedByItself(t)
 	h.examined(t)
-	h.asks(ctx, t, h.friend, "serve a page on 9055", "The page is on port 9055.")
-	h.says(t, "!forward 9055")
-	pageUntil(ctx, t, 9055)
-	t.Run("a new image", func(t *testing.T) { h.newImage(ctx, t) })
-	t.Run("the agent asks for a port", func(t *testing.T) { h.agentAsks(ctx, t) })
-	t.Run("a restart", func(t *testing.T) { h.restart(ctx, t) })
+	one, other := sparePort(t, 9050), sparePort(t, 9055)
+	h.serves(ctx, t, one)
+	h.says(t, fmt.Sprintf("!forward %d", one))
+	pageUntil(ctx, t, one)
+	t.Run("a new image", func(t *testing.T) { h.newImage(ctx, t, one) })
+	t.Run("the agent asks for a port", func(t *testing.T) { h.agentAsks(ctx, t, one, other) })
+	t.Run("a restart", func(t *testing.T) { h.restart(ctx, t, one) })
+}
+
+// sparePort is one of five ports that nobody listens on: the same test may run
+// twice on one machine.
+func sparePort(t *testing.T, first int) int {
+	t.Helper()
+	for port := first; port < first+5; port++ {
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			must(t, l.Close())
+			return port
+		}
+	}
+	t.Fatalf("the ports from %d on are all taken", first)
+	return 0
+}
+
+// serves has the friend ask the agent for a page.
+func (h *house) serves(ctx context.Context, t *testing.T, port int) {
+	t.Helper()
+	h.asks(ctx, t, h.friend, fmt.Sprintf("serve a page on %d", port), fmt.Sprintf("The page is on port %d.", port))
 }
 
 // says has the owner type a line that is to be done.
@@ -204,7 +233,7 @@ func (h *house) rebuild(ctx context.Context, t *testing.T) {
 	}
 }
 
-func (h *house) newImage(ctx context.Context, t *testing.T) {
+func (h *house) newImage(ctx context.Context, t *testing.T, port int) {
 	before := h.engine.ImageID(ctx, h.image)
 	h.says(t, "!packages add figlet")
 	h.rebuild(ctx, t)
@@ -216,9 +245,9 @@ func (h *house) newImage(ctx context.Context, t *testing.T) {
 	}
 	// What ran in the old container went with it: a page is served again when
 	// somebody asks the agent for it.
-	pageGone(ctx, t, 9055)
-	h.asks(ctx, t, h.friend, "serve a page on 9055", "The page is on port 9055.")
-	pageUntil(ctx, t, 9055)
+	pageGone(ctx, t, port)
+	h.serves(ctx, t, port)
+	pageUntil(ctx, t, port)
 	if said := h.says(t, "!sandbox run "+h.agent+" -- figlet -I 1"); !strings.Contains(said, "202") {
 		t.Errorf("the container is not of the new image:\n%s", said)
 	}
@@ -226,33 +255,33 @@ func (h *house) newImage(ctx context.Context, t *testing.T) {
 
 // agentAsks has the agent, asked by a friend, write a command in the chat room:
 // an owner's click opens the port, for as long as it was asked for.
-func (h *house) agentAsks(ctx context.Context, t *testing.T) {
-	h.asks(ctx, t, h.friend, "serve a page on 9056", "The page is on port 9056.")
-	line := "!forward 9056 --for 1m"
+func (h *house) agentAsks(ctx context.Context, t *testing.T, open, port int) {
+	h.serves(ctx, t, port)
+	line := fmt.Sprintf("!forward %d --for 1m", port)
 	h.asks(ctx, t, h.friend, fmt.Sprintf("say: %q", line), line)
 	shown, err := h.admin.WaitBot(ctx, func(e client.Event) bool {
 		return e.Type == event.EventMessage.Type && strings.Contains(e.Content.AsMessage().Body, "Proposal") && strings.Contains(e.Content.AsMessage().Body, line)
 	})
 	must(t, err)
-	if _, err := page(ctx, 9056); err == nil {
+	if _, err := page(ctx, port); err == nil {
 		t.Fatal("the port is open before an owner said yes")
 	}
 	_, err = h.admin.React(ctx, shown.ID, client.Yes)
 	must(t, err)
-	pageUntil(ctx, t, 9056)
-	pageGone(ctx, t, 9056)
-	if list := h.says(t, "!forwards"); strings.Contains(list, "9056") || !strings.Contains(list, "9055") {
+	pageUntil(ctx, t, port)
+	pageGone(ctx, t, port)
+	if list := h.says(t, "!forwards"); strings.Contains(list, strconv.Itoa(port)) || !strings.Contains(list, strconv.Itoa(open)) {
 		t.Errorf("%s", list)
 	}
 }
 
 // restart stops everything and starts it again, without a word about OpenClaw.
-func (h *house) restart(ctx context.Context, t *testing.T) {
+func (h *house) restart(ctx context.Context, t *testing.T, port int) {
 	must(t, h.Process.Stop(ctx))
 	begun := time.Now()
 	must(t, h.Up(ctx))
 	t.Logf("up again: ready after %.1f s", time.Since(begun).Seconds())
 	h.asks(ctx, t, h.friend, `say: "here again"`, "here again")
 	t.Logf("the agent's first answer after that, %.1f s after the start", time.Since(begun).Seconds())
-	pageUntil(ctx, t, 9055) // its container has run on
+	pageUntil(ctx, t, port) // its container has run on
 }

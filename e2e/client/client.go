@@ -53,6 +53,7 @@ type Client struct {
 	mu      sync.Mutex
 	joined  map[id.RoomID]bool
 	invites map[id.RoomID]Invite
+	invited map[id.RoomID]int // how often
 	syncErr error
 }
 
@@ -76,6 +77,7 @@ func Login(ctx context.Context, o Options) (*Client, error) {
 		stopped:  make(chan struct{}),
 		joined:   map[id.RoomID]bool{},
 		invites:  map[id.RoomID]Invite{},
+		invited:  map[id.RoomID]int{},
 	}
 	matrix.Syncer = c.syncer
 	if err := c.openKeys(ctx, o); err != nil {

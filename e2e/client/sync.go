@@ -18,6 +18,7 @@ type Invite struct {
 	From      id.UserID
 	Name      string // the room's name, where the invitation tells it
 	Encrypted bool   // whether the invitation says that the room is encrypted
+	Times     int    // how often the client has been invited there, this time included
 }
 
 // pollTimeout is how long one sync request waits for news, in milliseconds:
@@ -123,7 +124,10 @@ func (c *Client) noteRooms(resp *mautrix.RespSync) {
 		delete(c.invites, room)
 	}
 	for room, invited := range resp.Rooms.Invite {
-		c.invites[room] = readInvite(room, c.UserID, invited.State.Events)
+		invite := readInvite(room, c.UserID, invited.State.Events)
+		c.invited[room]++
+		invite.Times = c.invited[room]
+		c.invites[room] = invite
 	}
 }
 

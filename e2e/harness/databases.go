@@ -78,6 +78,19 @@ func (d *Deployment) CountAccounts(ctx context.Context, begin string) (n int, er
 	return n, nil
 }
 
+// CountRooms counts the rooms with this id that Synapse has.
+func (d *Deployment) CountRooms(ctx context.Context, id string) (n int, err error) {
+	db, err := sql.Open("sqlite3", "file:"+filepath.Join(d.DataDir, "synapse", "homeserver.db")+"?mode=ro&_busy_timeout=10000")
+	if err != nil {
+		return 0, fmt.Errorf("open Synapse's database: %w", err)
+	}
+	defer db.Close()
+	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM rooms WHERE room_id=?", id).Scan(&n); err != nil {
+		return 0, fmt.Errorf("read Synapse's database: %w", err)
+	}
+	return n, nil
+}
+
 // ExecHomeserver changes Synapse's own database, which must not run meanwhile.
 func (d *Deployment) ExecHomeserver(ctx context.Context, query string, args ...any) error {
 	db, err := sql.Open("sqlite3", "file:"+filepath.Join(d.DataDir, "synapse", "homeserver.db")+"?_busy_timeout=10000")
