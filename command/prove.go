@@ -61,6 +61,9 @@ const (
 	// fileWithin is how long the file may be on its way after the answer.
 	fileWithin = 5 * time.Second
 	fileTick   = 100 * time.Millisecond
+	// silentFor is how long an agent that has said something else may be silent
+	// before it is asked once more.
+	silentFor = 20 * time.Second
 )
 
 // Proof is what was seen of an agent that was asked, in its room, to write a
@@ -84,6 +87,7 @@ type Proof struct {
 	Container string `json:"container"`
 
 	sandboxed bool
+	file      string // that it was asked for
 }
 
 // Whole says that every part worked: model, room, sandbox and files.
@@ -139,20 +143,45 @@ func (r *run) prove(ctx context.Context, p Proof) (Proof, error) {
 		return p, r.configProblem(err)
 	}
 	p.sandboxed = newPlacement(config, agent).sandboxed()
-	word := strings.ToLower(rand.Text()[:8])
-	file := "fraktalia-check-" + word + ".txt"
-	limited, cancel := context.WithTimeout(ctx, r.answerWithin())
-	defer cancel()
 	begun := time.Now()
-	err = r.Speaking.Exchange(limited, p.Room, p.Account, question(word, file), func(said string) bool {
+	again, err := r.ask(ctx, &p, begun, true)
+	if err == nil && again {
+		unwanted := p.file
+		_, err = r.ask(ctx, &p, begun, false)
+		_, _, _ = r.Workspaces.Written(ctx, p.Agent, unwanted) // it may have come late; what is read goes
+	}
+	return p, err
+}
+
+// ask asks for a file and looks for it. Again says that it should be asked once
+// more: OpenClaw breaks off what it does for a question that comes while it
+// introduces itself in a room, and says something else.
+func (r *run) ask(ctx context.Context, p *Proof, begun time.Time, first bool) (again bool, err error) {
+	word := strings.ToLower(rand.Text()[:8])
+	p.file = "fraktalia-check-" + word + ".txt"
+	end := begun.Add(r.answerWithin())
+	hearing, stop := context.WithDeadline(ctx, end)
+	defer stop()
+	var silence *time.Timer // runs out when something else was said, and then nothing
+	err = r.Speaking.Exchange(hearing, p.Room, p.Account, question(word, p.file), func(said string) bool {
 		p.Said = said
+		if silence != nil {
+			silence.Stop()
+		}
+		if first {
+			silence = time.AfterFunc(silentFor, stop)
+		}
 		return strings.Contains(strings.ToLower(said), word)
 	})
 	p.Took, p.Answered = time.Since(begun), err == nil
-	if err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
-		return p, askingProblem(err)
+	if err != nil && (ctx.Err() != nil || hearing.Err() == nil) {
+		return false, askingProblem(err)
 	}
-	return r.fileProof(ctx, p, word, file)
+	if err := r.fileProof(ctx, p, word); err != nil {
+		return false, err
+	}
+	nothing := p.File == "" && p.Unreadable == ""
+	return first && nothing && p.Said != "" && time.Now().Before(end), nil
 }
 
 func (r *run) answerWithin() time.Duration {
@@ -163,25 +192,25 @@ func (r *run) answerWithin() time.Duration {
 }
 
 // fileProof looks for the file, also where no answer came.
-func (r *run) fileProof(ctx context.Context, p Proof, word, file string) (Proof, error) {
-	limited, cancel := context.WithTimeout(ctx, min(fileWithin, r.answerWithin()))
+func (r *run) fileProof(ctx context.Context, p *Proof, word string) error {
+	limited, cancel := context.WithTimeout(ctx, min(fileWithin, r.answerWithin()/2))
 	defer cancel()
 	for {
-		text, path, err := r.Workspaces.Written(ctx, p.Agent, file)
+		text, path, err := r.Workspaces.Written(ctx, p.Agent, p.file)
 		switch {
 		case err == nil && strings.HasPrefix(text, word):
 			p.File = path
 			p.Container = r.writer(ctx, p.Agent, strings.TrimSpace(strings.TrimPrefix(text, word)))
-			return p, nil
+			return nil
 		case errors.Is(err, fs.ErrPermission):
 			p.Unreadable = "this program may not read it"
-			return p, nil
+			return nil
 		case err != nil && !errors.Is(err, fs.ErrNotExist):
-			return p, err
+			return err
 		}
 		select {
 		case <-limited.Done():
-			return p, ctx.Err()
+			return ctx.Err()
 		case <-time.After(fileTick):
 		}
 	}

@@ -20,6 +20,7 @@ type parlour struct {
 	// forbidden that the host cannot read its file.
 	answers, writes, forbidden bool
 	says, hostname             string
+	breaks                     bool // off, the first time
 	err                        error
 	file                       string
 	heard                      []string // the configuration each time that it was asked
@@ -34,6 +35,10 @@ func (p *parlour) Exchange(ctx context.Context, room, user, text string, heard f
 	}
 	p.heard = append(p.heard, p.c.raw())
 	words := asked.FindStringSubmatch(text)
+	if p.breaks && len(p.heard) == 1 {
+		heard("Something went wrong with " + words[1])
+		return nil
+	}
 	if p.writes {
 		p.file = words[3]
 	}
@@ -119,6 +124,7 @@ func TestProofTellsWhichPartFailed(t *testing.T) {
 		"unreadable":      {func(p *parlour) { p.forbidden = true }, "cannot be read on this machine"},
 		"on the host":     {func(p *parlour) { p.hostname = "attic" }, "in no sandbox: its commands run on this machine itself"},
 		"another's":       {func(p *parlour) { p.hostname = "fedcba987654" }, "in no sandbox"},
+		"broken off once": {func(p *parlour) { p.breaks = true }, ""},
 		"an introduction": {func(p *parlour) { p.says = "Hello, I am Max" }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
