@@ -14,6 +14,7 @@ import (
 
 	"github.com/githabideri/fraktalia/command"
 	"github.com/githabideri/fraktalia/forwarder"
+	"github.com/githabideri/fraktalia/sandbox"
 	"github.com/githabideri/fraktalia/store"
 )
 
@@ -71,12 +72,47 @@ func (d *deployment) engineVersion(ctx context.Context) (string, error) {
 	return d.engine.Version(ctx)
 }
 
+// imageHealth looks at the image on every machine where sandboxes live.
 func (d *deployment) imageHealth(ctx context.Context) command.Finding {
+	hosts := d.engines.Living()
+	if len(hosts) == 0 {
+		hosts = []string{""}
+	}
+	var all command.Finding
+	for i, host := range hosts {
+		found := d.imageOn(ctx, host)
+		if host != "" {
+			found.Fact = "on " + host + ": " + found.Fact
+		}
+		if i == 0 {
+			all = found
+			continue
+		}
+		all.Fact += "; " + found.Fact
+		if all.Mark == command.Well {
+			all.Mark, all.Todo = found.Mark, found.Todo
+		}
+	}
+	return all
+}
+
+// imageOn looks at the image on one host, which may be away.
+func (d *deployment) imageOn(ctx context.Context, host string) command.Finding {
+	ctx, cancel := context.WithTimeout(ctx, answerSoon)
+	defer cancel()
 	name := d.config.Sandbox.Image
-	image, err := d.engine.ImageInfo(ctx, name)
+	engine, err := d.engines.on(host)
+	var image sandbox.Image
+	if err == nil {
+		image, err = engine.ImageInfo(ctx, name)
+	}
 	switch {
+	case err != nil && host != "":
+		return unsure("see host "+host, "not known: the engine does not answer")
 	case err != nil:
 		return unsure("see docker", "not known: the engine does not answer")
+	case !image.Exists && host != "":
+		return unsure("!rebuild-sandbox --on "+host+" builds it", "%s is not built yet", name)
 	case !image.Exists:
 		return unsure("!rebuild-sandbox builds it", "%s is not built yet", name)
 	}

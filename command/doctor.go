@@ -54,8 +54,7 @@ func (r *run) say(line string) string { return prompt(r.request) + line }
 
 // proofs are all that a doctor tries.
 func (r *run) proofs(deep bool) []Check {
-	all := slices.Concat(r.Proofs, []Check{
-		{Part: imagePart, Look: r.proveImage, Limit: startLimit, Needs: dockerPart},
+	all := slices.Concat(r.Proofs, r.proveImages(), []Check{
 		{Part: "containers", Look: r.proveContainers, Needs: dockerPart},
 		{Part: forwardsPart, Look: r.proveForwards},
 		{Part: "backups", Look: r.proveBackups, Limit: startLimit},

@@ -35,10 +35,42 @@ func notKnown(other string) Finding {
 	return Finding{Mark: Unsure, Fact: "not known", Todo: "see " + other}
 }
 
+// hostPart is another machine's line.
+func hostPart(host string) string { return "host " + host }
+
+// enginePart is the line that tells of this run's engine.
+func (r *run) enginePart() string {
+	if r.host != "" {
+		return hostPart(r.host)
+	}
+	return dockerPart
+}
+
+// proveImages looks at the image on every machine where sandboxes live.
+func (r *run) proveImages() (checks []Check) {
+	for _, host := range r.living() {
+		there := r.at(host)
+		checks = append(checks, Check{Part: imagePart + there.onHost(), Look: there.proveImage, Limit: startLimit, Needs: there.enginePart()})
+	}
+	return checks
+}
+
+// imageThere looks whether the live image is there.
+func (r *run) imageThere(ctx context.Context) Finding {
+	image, err := r.Builder.ImageInfo(ctx, r.Settings.Image)
+	switch {
+	case err != nil:
+		return notKnown(r.enginePart())
+	case !image.Exists:
+		return Finding{Unsure, r.Settings.Image + " is not built yet", r.say("rebuild-sandbox"+r.onFlag()) + " builds it"}
+	}
+	return Finding{Mark: Well, Fact: fmt.Sprintf("%s, %s, %s old", r.Settings.Image, units.HumanSize(float64(image.Size)), strings.ToLower(units.HumanDuration(time.Since(image.Created))))}
+}
+
 // proveImage starts the live image as OpenClaw would, asks it what OpenClaw
 // needs, and looks whether it is what was chosen.
 func (r *run) proveImage(ctx context.Context) Finding {
-	found := r.healthOf(ctx, imagePart)
+	found := r.imageThere(ctx)
 	if found.Mark != Well {
 		return found
 	}
@@ -50,13 +82,13 @@ func (r *run) proveImage(ctx context.Context) Finding {
 	var failed *sandbox.SmokeError
 	switch {
 	case errors.As(err, &failed):
-		return Finding{NotWell, fmt.Sprintf("%s; started as OpenClaw does, it failed: %s", found.Fact, faults(failed)), r.say("rebuild-sandbox") + " builds and tests it anew; " + r.say("rollback-sandbox") + " goes back to the one before"}
+		return Finding{NotWell, fmt.Sprintf("%s; started as OpenClaw does, it failed: %s", found.Fact, faults(failed)), r.say("rebuild-sandbox"+r.onFlag()) + " builds and tests it anew; " + r.say("rollback-sandbox"+r.onFlag()) + " goes back to the one before"}
 	case err != nil:
-		return Finding{NotWell, found.Fact + "; it does not start", "see docker; " + r.say("rebuild-sandbox") + " builds it anew"}
+		return Finding{NotWell, found.Fact + "; it does not start", "see " + r.enginePart() + "; " + r.say("rebuild-sandbox"+r.onFlag()) + " builds it anew"}
 	}
 	found.Fact += fmt.Sprintf("; started, %d tests passed", len(answers))
 	if left := slices.IndexFunc(answers, func(a sandbox.Answer) bool { return a.ExitCode != 0 }); left >= 0 {
-		return Finding{Unsure, found.Fact + ", but for " + answers[left].Name, "see whether this machine itself reaches the internet"}
+		return Finding{Unsure, found.Fact + ", but for " + answers[left].Name, "see whether " + placeName(r.host) + " itself reaches the internet"}
 	}
 	return r.imageCurrent(ctx, found)
 }
@@ -78,10 +110,10 @@ func (r *run) imageCurrent(ctx context.Context, found Finding) Finding {
 	}
 	base, err := r.Builder.ImageInfo(ctx, r.Settings.Base)
 	if err == nil && base.Exists && live.BaseID != "" && base.ID != live.BaseID {
-		return Finding{Unsure, found.Fact + "; its base is newer by now", r.say("rebuild-sandbox") + " takes it over"}
+		return Finding{Unsure, found.Fact + "; its base is newer by now", r.say("rebuild-sandbox"+r.onFlag()) + " takes it over"}
 	}
 	if r.chosenOtherwise(live) {
-		return Finding{Unsure, found.Fact + "; packages were chosen otherwise since", r.say("rebuild-sandbox") + " puts them in"}
+		return Finding{Unsure, found.Fact + "; packages were chosen otherwise since", r.say("rebuild-sandbox"+r.onFlag()) + " puts them in"}
 	}
 	found.Fact += "; as it was chosen"
 	return found
@@ -101,7 +133,7 @@ func (r *run) chosenOtherwise(live store.Build) bool {
 	return err != nil || slices.ContainsFunc(packageRows(catalog, selection, live), func(p packageRow) bool { return p.Chosen && !p.Built || p.Leaves })
 }
 
-// proveContainers looks at every agent's container.
+// proveContainers looks at every agent's container, on every machine.
 func (r *run) proveContainers(ctx context.Context) Finding {
 	containers, err := r.Containers.Containers(ctx)
 	if err != nil {
@@ -126,8 +158,9 @@ func (r *run) proveContainers(ctx context.Context) Finding {
 		}
 	}
 	fact := fmt.Sprintf("%d, the oldest %s old", len(containers), strings.ToLower(units.HumanDuration(oldest)))
+	away := r.away(ctx)
 	switch {
-	case len(containers) == 0:
+	case len(containers) == 0 && len(away) == 0:
 		return Finding{Mark: Well, Fact: "none; OpenClaw makes one when an agent needs it"}
 	case len(gone) > 0:
 		return Finding{NotWell, fact + "; the image of " + listed(gone) + " is gone, so it cannot be made anew", r.say("rebuild-sandbox") + " builds the image"}
@@ -135,6 +168,18 @@ func (r *run) proveContainers(ctx context.Context) Finding {
 		return Finding{Unsure, fact + "; older than their image: " + listed(behind), r.say("recreate-sandbox") + " has them made anew"}
 	case len(old) > 0:
 		return Finding{Unsure, fact + "; what was installed in it by hand is in no image", r.say("recreate-sandbox "+old[0]) + " has it made anew"}
+	case len(away) > 0:
+		return Finding{Unsure, fmt.Sprintf("%d; those on %s are not known", len(containers), listed(away)), "see " + hostPart(away[0])}
 	}
 	return Finding{Mark: Well, Fact: fact + ", of the image of now"}
+}
+
+// away are the other machines where sandboxes live that cannot be looked at.
+func (r *run) away(ctx context.Context) (hosts []string) {
+	for _, host := range r.living() {
+		if host != "" && r.healthOf(ctx, hostPart(host)).Mark != Well {
+			hosts = append(hosts, host)
+		}
+	}
+	return hosts
 }

@@ -31,6 +31,7 @@ ENV ROUND=`
 // The whole life of an image on another machine: built there, rolled back,
 // pruned; the connection lost in the middle, the program killed in the middle.
 func TestTheImageOnAnotherHost(t *testing.T) {
+	t.Parallel() // its image is built on a machine of its own
 	m, err := remotetest.Start()
 	must(t, err)
 	t.Cleanup(m.Stop)
@@ -97,6 +98,7 @@ func (a *attic) asked(t *testing.T) {
 	if !out.OK || !strings.Contains(out.Body, "On attic:") || a.there("") == "" {
 		t.Fatalf("ok=%v\n%s", out.OK, out.Body)
 	}
+	doctorSays(t, a.solo, "sandbox image on attic", "ok", "tests passed; as it was chosen")
 	if a.live(t) != here {
 		t.Error("this machine's image has changed, too")
 	}

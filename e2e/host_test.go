@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -55,6 +56,8 @@ func TestSandboxesOnAnotherHost(t *testing.T) {
 	if status := say(t, s.admin, "!status"); !strings.Contains(status.Body, "host attic") || !strings.Contains(status.Body, "over ssh") {
 		t.Errorf("!status:\n%s", status.Body)
 	}
+	doctorSays(t, s, "sandbox image on attic", "warning", "is not built yet")
+	doctorSays(t, s, "containers", "ok", "the oldest")
 	if out := say(t, s.admin, "!rebuild-sandbox --on nobody"); out.OK || !strings.Contains(out.Body, "attic") {
 		t.Errorf("an unknown host: ok=%v\n%s", out.OK, out.Body)
 	}
@@ -68,6 +71,8 @@ func loseAttic(t *testing.T, s *solo, m *remotetest.Machine) {
 	if list := say(t, s.admin, "!forwards"); !strings.Contains(list.Body, "host attic does not answer") {
 		t.Errorf("!forwards does not name the host:\n%s", list.Body)
 	}
+	doctorSays(t, s, "sandbox image on attic", "warning", "not known")
+	doctorSays(t, s, "containers", "warning", "those on attic are not known")
 	must(t, m.StartSSH())
 	fetchUntil(t, 9041, "far away")
 	fetchUntil(t, 9042, "farther")
@@ -81,6 +86,24 @@ func anotherKey(t *testing.T, s *solo, m *remotetest.Machine) {
 	statusSays(t, s, "another key")
 	must(t, m.Know())
 	fetchUntil(t, 9041, "far away")
+}
+
+// doctorSays wants a line of the doctor's.
+func doctorSays(t *testing.T, s *solo, part, mark, words string) {
+	t.Helper()
+	out, said, err := s.Shell(within(t), nil, "doctor", "--json")
+	var found struct {
+		Checks []struct{ Part, Mark, Fact, Todo string }
+	}
+	if json.Unmarshal([]byte(out), &found) != nil {
+		t.Fatalf("%v\n%s\n%s", err, out, said)
+	}
+	for _, c := range found.Checks {
+		if c.Part == part && c.Mark == mark && strings.Contains(c.Fact, words) {
+			return
+		}
+	}
+	t.Errorf("the doctor does not say of %s: %s, %s\n%s", part, mark, words, out)
 }
 
 // statusSays repeats until !status has the words about the host.
