@@ -24,6 +24,7 @@ const nestClaw = `{
 // program leaves nothing of it, and the room is told. A client plays the agent's
 // account; there is no gateway that could be asked.
 func TestAdditionIsKilled(t *testing.T) {
+	t.Parallel() // it has a homeserver of its own
 	s := newSolo(t, "nest")
 	path := clawFile(t, s.DataDir, nestClaw)
 	// The homeserver knows nothing of OpenClaw, as a gateway without its plugin.

@@ -11,6 +11,7 @@ import (
 // Killed at a step of a change, the file is the old one or the new one, and
 // what was written is in the history and can be taken back.
 func TestKilledWhileTheConfigurationChanges(t *testing.T) {
+	t.Parallel() // it has a homeserver of its own
 	s := newSolo(t, "clawcrash")
 	path := clawFile(t, s.DataDir, clawHouse)
 	changed := strings.Replace(clawHouse, "'4g'", "'8g'", 1)

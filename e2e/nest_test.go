@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -53,8 +55,14 @@ func newNest(t *testing.T, name string) *nest {
 	n := &nest{solo: newSolo(t, name, engine.Env()), engine: engine}
 	n.before = nestHouse
 	n.path = clawFile(t, n.DataDir, n.before)
-	// The homeserver knows nothing of OpenClaw, as a gateway without its plugin.
-	must(t, n.SetConfig("http://127.0.0.1:18789", n.Homeserver))
+	// A gateway without its plugin is ready, and cannot be asked for anything.
+	gateway := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/ready" {
+			http.NotFound(w, r)
+		}
+	}))
+	t.Cleanup(gateway.Close)
+	must(t, n.SetConfig("http://127.0.0.1:18789", gateway.URL))
 	must(t, n.SetConfig(shared.image(), "fraktalia-e2e-page:"+strings.ToLower(shared.run+name)))
 	n.start(t)
 	n.agent = &standIn{Client: befriend(t, n.admin, n, "nester"), nest: n, done: map[id.EventID]bool{}}

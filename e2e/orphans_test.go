@@ -61,7 +61,7 @@ func (n *nest) overhears(t *testing.T) {
 		t.Errorf("%v\n%s", out.OK, out.Body)
 	}
 	wantClaw(t, n.path, string(text)) // it is on no list of those to whom it listens
-	if out := say(t, n.admin, "!unbind mox Perch"); !out.OK {
+	if out := say(t, n.admin, "!unbind Perch --yes"); !out.OK {
 		t.Error(out.Body)
 	}
 }

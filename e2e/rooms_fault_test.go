@@ -16,6 +16,7 @@ import (
 // with rooms: nothing is lost, nobody is told what is not so, and the same line
 // goes on.
 func TestRoomsWhenThingsBreak(t *testing.T) {
+	t.Parallel() // it has a homeserver of its own
 	s := newSolo(t, "roomfaults")
 	proxy, err := harness.NewProxy(s.Homeserver)
 	must(t, err)
