@@ -88,9 +88,9 @@ func inspectDatabase(ctx context.Context, data string) command.Finding {
 	case ctx.Err() != nil:
 		return notWell("try again when the machine has less to do", "%s could not be read through in time", path)
 	case err != nil:
-		return notWell("put the last backup in its place (docs/operations.md)", "%s cannot be read: %s", path, rootCause(err))
+		return notWell("fraktalia restore puts the last backup in its place (docs/operations.md)", "%s cannot be read: %s", path, rootCause(err))
 	case len(s.Damage) > 0:
-		return notWell("stop fraktalia, and put the last backup in its place (docs/operations.md)", "%s is damaged: %s", path, s.Damage[0])
+		return notWell("stop fraktalia; fraktalia restore puts the last backup in its place (docs/operations.md)", "%s is damaged: %s", path, s.Damage[0])
 	case s.Version > s.Newest:
 		return notWell("run that one, or put back the copy from before the upgrade", "%s was written by a newer fraktalia", path)
 	}

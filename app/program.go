@@ -105,7 +105,7 @@ func (p *program) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%s", err) })
 	root.PersistentFlags().StringVar(&p.socket, "socket", defaultSocket(), "the `path` of the running program's socket (or FRAKTALIA_SOCKET)")
 	root.AddGroup(&cobra.Group{ID: "here", Title: "On this machine:"}, &cobra.Group{ID: "live", Title: "To the running program, as in the room:"})
-	for _, cmd := range []*cobra.Command{p.upCommand(), p.runCommand(), p.initCommand(), p.configCommand(), p.firewallCommand(), p.socketProxyCommand(), p.installCommand(), p.uninstallCommand()} {
+	for _, cmd := range []*cobra.Command{p.upCommand(), p.runCommand(), p.initCommand(), p.restoreCommand(), p.configCommand(), p.firewallCommand(), p.socketProxyCommand(), p.installCommand(), p.uninstallCommand()} {
 		cmd.GroupID = "here"
 		root.AddCommand(cmd)
 	}

@@ -115,6 +115,9 @@ func (o *upOptions) takeUp(known config.Config) error {
 			o.listen = address.Host
 		}
 	}
+	if _, ok := stack.KnownServerName(known.Data); !ok && o.serverName == "" {
+		o.serverName = known.Homeserver.ServerName // the folder was restored from a backup
+	}
 	if o.owner != "" && known.Owners[0] != "@"+o.owner+":"+known.Homeserver.ServerName {
 		return usage("--owner %s: this data folder's owner is %s; owners are changed in fraktalia.yaml", o.owner, known.Owners[0])
 	}

@@ -1,7 +1,7 @@
 // Package backup makes copies of what would be missed, each in a folder of its
-// own that is named by its time, keeps the last few of them and tells how old
-// the last is. It owns the folder of copies and nothing else; what is copied,
-// and how, it is told. It copies no keys and puts nothing back.
+// own that is named by its time, keeps the last few of them, tells how old the
+// last is, and puts one back. It owns the folder of copies and nothing else; what
+// is copied, how, and where it belongs, it is told. It copies no keys.
 package backup
 
 import (

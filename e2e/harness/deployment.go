@@ -71,6 +71,17 @@ func New(ctx context.Context, binary, dir string) (*Deployment, error) {
 	return &Deployment{Binary: binary, dir: dir, port: port, Ready: Ready{DataDir: data}}, nil
 }
 
+// Anew gives the deployment a new data folder below dir, as a new machine has
+// one, at the same address. Nothing may run on it.
+func (d *Deployment) Anew(ctx context.Context, dir string) error {
+	fresh, err := New(ctx, d.Binary, dir)
+	if err != nil {
+		return err
+	}
+	d.dir, d.DataDir, d.Socket = fresh.dir, fresh.DataDir, filepath.Join(fresh.DataDir, "fraktalia.sock")
+	return nil
+}
+
 // Up runs `fraktalia up`, with more flags, and returns when the bot is ready.
 func (d *Deployment) Up(ctx context.Context, flags ...string) error {
 	out, in, err := os.Pipe()
