@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strconv"
 
 	"github.com/githabideri/fraktalia/reply"
@@ -87,12 +88,24 @@ func (r *run) entryBack(ctx context.Context, work store.AgentWork, names []strin
 		if edit.What != names[0] || edit.MadeAt.Before(work.BegunAt) {
 			continue
 		}
-		if edit.Undone {
+		if edit.Undone || r.isBack(work.Agent, edit.ID, edits) {
 			return reply.Answer{Doc: reply.Say("Its entry in openclaw.json was back already.")}, nil
 		}
 		return configUndo(ctx, r, edit.ID)
 	}
 	return reply.Answer{}, Sorry("The change of openclaw.json that removed %s is not in the history any more.", work.Agent)
+}
+
+// isBack says that a change which took an agent away was being taken back by a
+// program that was killed when that was in the file, but not in the record.
+func (r *run) isBack(agent string, edit int64, edits []store.ConfigEdit) bool {
+	begun := slices.ContainsFunc(edits, func(e store.ConfigEdit) bool { return e.Undoes == edit })
+	config, err := r.Agents.Load()
+	if err != nil || !begun {
+		return false
+	}
+	_, err = config.Agent(agent)
+	return err == nil
 }
 
 // accountBack gives the account what it had.
