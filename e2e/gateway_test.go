@@ -13,7 +13,6 @@ var appliedAfter = regexp.MustCompile(`applied by the gateway after ([0-9.]+) s`
 // The real OpenClaw applies what is typed in the room, and the room hears it in
 // the same message.
 func TestRealGatewayAppliesWhatIsTyped(t *testing.T) {
-	t.Parallel() // it has a gateway of its own
 	s := newSolo(t, "gateway")
 	port, err := harness.FreePort()
 	must(t, err)

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -41,6 +42,8 @@ type world struct {
 	first    harness.Ready // what the very first start said
 	// tailscale gives Tailscale's programs, which are built meanwhile.
 	tailscale func(context.Context) (dir string, err error)
+	// gateway is held by the one test at a time that runs OpenClaw beside others.
+	gateway sync.Mutex
 }
 
 // shared is set up by TestMain.

@@ -33,6 +33,8 @@ type house struct {
 // than usual its configuration has.
 func moveInHouse(t *testing.T, name string, config ...string) *house {
 	t.Helper()
+	shared.gateway.Lock() // two at once keep a small machine so busy that neither is ready in time
+	t.Cleanup(shared.gateway.Unlock)
 	ctx := patient(t)
 	agent := strings.ToLower(name + shared.run[:4])
 	dir := filepath.Join(shared.dir, name)
