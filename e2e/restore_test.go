@@ -31,7 +31,7 @@ func TestABackupIsRestoredOnANewMachine(t *testing.T) {
 	must(t, err)
 	t.Cleanup(func() { rosa.Client().Close() })
 	hears(t, chat, rosa, "before")
-	if out := say(t, admin, "!packages add jq"); !out.OK {
+	if out := say(t, admin, "!packages add figlet"); !out.OK {
 		t.Fatal(out.Body)
 	}
 	if out := say(t, admin, "!backup"); !out.OK {
@@ -77,7 +77,7 @@ func TestABackupIsRestoredOnANewMachine(t *testing.T) {
 		if out := say(t, admin, "!users"); !out.OK || !strings.Contains(out.Body, "rosa") || strings.Contains(out.Body, "later") {
 			t.Errorf("%v\n%s", out.OK, out.Body)
 		}
-		if out := say(t, admin, "!packages"); !out.OK || !strings.Contains(out.Body, "jq") {
+		if out := say(t, admin, "!packages"); !out.OK || !strings.Contains(out.Body, "figlet") {
 			t.Errorf("%v\n%s", out.OK, out.Body)
 		}
 		hears(t, chat, rosa, "after")
