@@ -127,7 +127,7 @@ func (b *Bot) Run(ctx context.Context, commands *command.Commands) error {
 	return b.follow(ctx)
 }
 
-// AdminRoom is the id of the room in which the bot obeys.
+// AdminRoomID is the id of the room in which the bot obeys.
 func (b *Bot) AdminRoomID() string { return b.places.admin().String() }
 
 // ChatRoomID is the id of the friends' room.

@@ -77,7 +77,7 @@ func (b *Bot) onPlain(ctx context.Context, evt *event.Event) {
 		return
 	}
 	if err := b.mayCommand(ctx, evt); err != nil {
-		b.refuseDevice(ctx, evt, err)
+		b.refuseDevice(evt, err)
 		return
 	}
 	brought := batchOf(ctx)
@@ -120,7 +120,7 @@ func (b *Bot) heard(ctx context.Context, evt *event.Event) (line, reason string)
 
 // refuseDevice tells that an owner's line came from a device that may not
 // command.
-func (b *Bot) refuseDevice(ctx context.Context, evt *event.Event, reason error) {
+func (b *Bot) refuseDevice(evt *event.Event, reason error) {
 	b.Log.WithField("event", evt.ID).WithField("sender", evt.Sender).Warnf("not obeyed: %v", reason)
 	b.work.after(func(ctx context.Context) { b.answerRefusal(ctx, evt, reason) })
 }

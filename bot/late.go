@@ -41,7 +41,7 @@ func (b *Bot) noteUnread(ctx context.Context, evt *event.Event) {
 // chaseKey asks for a room key that does not come by itself.
 func (b *Bot) chaseKey(ctx context.Context, evt *event.Event) {
 	content := evt.Content.AsEncrypted()
-	//lint:ignore SA1019 the sender's device narrows whom to ask; without it all devices are asked
+	//nolint:staticcheck // the sender's device narrows whom to ask; without it all devices are asked
 	sender, device := content.SenderKey, content.DeviceID
 	if b.crypto.WaitForSession(ctx, evt.RoomID, sender, content.SessionID, askForKeyAfter) {
 		select {

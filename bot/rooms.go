@@ -26,6 +26,7 @@ type kind struct {
 	inviteLevel int
 }
 
+// The two rooms; the values are fixed.
 var (
 	adminKind = kind{"admin_room", "Fraktalia", "Commands to the deployment. The bot obeys its owners here; type !help.", event.HistoryVisibilityJoined, 100}
 	chatKind  = kind{"chat_room", "Friends", "For friends.", event.HistoryVisibilityInvited, 50}

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -48,7 +49,7 @@ func (r *run) agentCommand() *cobra.Command {
 
 // asUsage adds to a mistake in typing how the command is written.
 func asUsage(request Request, cmd *cobra.Command, err error) error {
-	if problem, ok := err.(*Problem); ok && problem.Usage {
+	if problem := (*Problem)(nil); errors.As(err, &problem) && problem.Usage {
 		return usageError(request, cmd, problem)
 	}
 	return err

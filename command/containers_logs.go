@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -65,7 +66,7 @@ func showLogs(ctx context.Context, r *run, whose string, lines int) (reply.Answe
 	}
 	text, err := r.Containers.Logs(ctx, c, lines)
 	if err != nil {
-		if problem := r.containerProblem(err); problem != err {
+		if problem := (*Problem)(nil); errors.As(r.containerProblem(err), &problem) {
 			return reply.Answer{}, problem
 		}
 		return reply.Answer{}, Because(err, "The engine gives no log of %s; the log of this program says why.", c.Name)

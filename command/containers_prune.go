@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -62,7 +63,7 @@ func prune(ctx context.Context, r *run, yes bool) (reply.Answer, error) {
 		return reply.Answer{Doc: reply.Say("Nothing is removed.")}, nil
 	}
 	if err := r.Containers.RemoveImages(ctx, old); err != nil {
-		if problem := r.containerProblem(err); problem != err {
+		if problem := (*Problem)(nil); errors.As(r.containerProblem(err), &problem) {
 			return reply.Answer{}, problem
 		}
 		return reply.Answer{}, Because(err, "Some of the images stay: the engine did not remove them, as when a container came to use them. %ssandbox prune lists what is left.", prompt(r.request))

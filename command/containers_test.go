@@ -46,7 +46,7 @@ func TestScripts(t *testing.T) {
 		var whose string
 		var script []string
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {
-			words := []string{}
+			var words []string
 			whose, words, err = behindDashes(cmd, args)
 			script = r.script(words)
 			return err

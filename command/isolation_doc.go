@@ -21,9 +21,7 @@ func IsolationDoc(r probe.Report) reply.Doc {
 		doc = append(doc, reply.P("⚠️ This machine itself does not reach the internet now, so it is not proved that sandboxes do."))
 	}
 	table := reply.Table{Head: []string{"", "what", "address", "expected", "seen"}}
-	for _, row := range isolationRows(r.Findings) {
-		table.Rows = append(table.Rows, row)
-	}
+	table.Rows = append(table.Rows, isolationRows(r.Findings)...)
 	return append(doc, table)
 }
 

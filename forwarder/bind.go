@@ -10,6 +10,7 @@ import (
 // Bind says on which of the host's addresses a forward listens: a set.
 type Bind uint8
 
+// Addresses of the host, by who reaches them.
 const (
 	Loopback Bind = 1 << iota // 127.0.0.1 and ::1
 	LAN                       // private addresses (RFC 1918, fc00::/7)

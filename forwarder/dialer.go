@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -147,7 +148,7 @@ func (c *carriers) settle(one *carrier, server net.Conn, sandbox Sandbox) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	w := c.forwarder.world.Load()
-	if !c.all[one] || !w.knows(sandbox.Host) || !w.has(runOf(sandbox), noAddr) {
+	if !c.all[one] || !w.knows(sandbox.Host) || !w.has(runOf(sandbox), netip.Addr{}) {
 		return false
 	}
 	one.server, one.sandbox = server, sandbox
@@ -192,7 +193,7 @@ func (c *carriers) drop(matches func(*carrier) bool) {
 
 func (c *carriers) sweep(w *world) {
 	c.drop(func(one *carrier) bool {
-		ended := one.server != nil && w.knows(one.sandbox.Host) && !w.has(runOf(one.sandbox), noAddr)
+		ended := one.server != nil && w.knows(one.sandbox.Host) && !w.has(runOf(one.sandbox), netip.Addr{})
 		if ended {
 			one.port.tally.fail(ContainerEnded)
 		}

@@ -124,11 +124,8 @@ func targets(sandboxes []Sandbox, port int) []target {
 	return all
 }
 
-// noAddr stands for whichever address.
-var noAddr netip.Addr
-
-// has says whether a run of a container is still there, reachable at addr (an
-// invalid addr: at any).
+// has says whether a run of a container is still there, reachable at addr (the
+// zero addr: at any).
 func (w *world) has(r run, addr netip.Addr) bool {
 	return slices.ContainsFunc(w.sandboxes, func(s Sandbox) bool {
 		return s.ID == r.id && s.Started.Equal(r.started) && (!addr.IsValid() || slices.Contains(s.Addrs, addr))

@@ -76,6 +76,7 @@ type Sandbox struct {
 // State says how a forward stands.
 type State int
 
+// States of a forward.
 const (
 	Serving     State = iota // listening, and a sandbox is there
 	Waiting                  // listening, no sandbox of that agent runs
@@ -92,6 +93,7 @@ func (s State) String() string {
 // Answer is what the last attempt to reach the service inside met.
 type Answer int
 
+// Answers of what is behind a forward.
 const (
 	NotTried Answer = iota
 	Answers         // something accepted the connection

@@ -2,7 +2,6 @@ package homeserver
 
 import (
 	"context"
-	"slices"
 	"time"
 )
 
@@ -20,16 +19,6 @@ func (l lacking) no(ability Ability) error {
 
 // Kind is the kind of server.
 func (l lacking) Kind() Kind { return l.kind }
-
-// without lists all abilities but some.
-func without(missing ...Ability) (can []Ability) {
-	for _, ability := range Abilities() {
-		if !slices.Contains(missing, ability) {
-			can = append(can, ability)
-		}
-	}
-	return can
-}
 
 // Register has no way.
 func (l lacking) Register(context.Context, Account) (string, error) { return "", l.no(CanRegister) }

@@ -57,9 +57,10 @@ func TestAdmitAndExpel(t *testing.T) {
 				continue
 			}
 			name, _ := list[2].AsKey()
-			if name == "groups" {
+			switch name {
+			case "groups":
 				name, _ = list[4].AsKey()
-			} else if name == "accounts" {
+			case "accounts":
 				name, _ = list[3].AsKey()
 			}
 			got[name]++

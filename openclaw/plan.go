@@ -131,7 +131,7 @@ func (p *Plan) write(ctx context.Context) ([]Change, error) {
 func (p *Plan) putBack(ctx context.Context, done []Change, cause error) error {
 	for _, made := range done {
 		if _, err := Restore(context.WithoutCancel(ctx), made.Path, made.After, made.Before); err != nil {
-			return fmt.Errorf("%w; %s was written already and could not be put back: %v", cause, made.Path, err)
+			return fmt.Errorf("%w; %s was written already and could not be put back: %w", cause, made.Path, err)
 		}
 	}
 	return cause

@@ -3,7 +3,6 @@ package remote_test
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -292,6 +291,6 @@ func TestAFailureIsRemembered(t *testing.T) {
 		}
 	}
 	if n := len(asked); n > 2 {
-		t.Error(fmt.Sprintf("asked %d times", n))
+		t.Errorf("asked %d times", n)
 	}
 }

@@ -19,6 +19,7 @@ const pullPatience = 20 * time.Second
 // BaseOrigin tells where a base image came from.
 type BaseOrigin string
 
+// Origins of a base image.
 const (
 	BasePresent BaseOrigin = "present" // it was there under the wanted name
 	BaseKept    BaseOrigin = "kept"    // what an earlier run made in its place was there

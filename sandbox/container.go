@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
-	"github.com/docker/docker/client"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -89,7 +89,7 @@ func (e *Engine) Containers(ctx context.Context) ([]Container, error) {
 // addresses and state need not be of the same moment.
 func (e *Engine) inspect(ctx context.Context, id string, into *Container) error {
 	details, err := e.api.ContainerInspect(ctx, id)
-	if client.IsErrNotFound(err) {
+	if errdefs.IsNotFound(err) {
 		return nil
 	}
 	if err != nil {

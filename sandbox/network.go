@@ -5,9 +5,9 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/system"
-	"github.com/docker/docker/client"
 )
 
 // NetworkLabel marks the network that this program has made for sandboxes.
@@ -58,7 +58,7 @@ func (e *Engine) Networks(ctx context.Context) ([]Network, error) {
 // Network looks a network up by its name; ok is false where there is none.
 func (e *Engine) Network(ctx context.Context, name string) (n Network, ok bool, err error) {
 	details, err := e.api.NetworkInspect(ctx, name, network.InspectOptions{})
-	if client.IsErrNotFound(err) {
+	if errdefs.IsNotFound(err) {
 		return n, false, nil
 	}
 	if err != nil {
@@ -106,7 +106,7 @@ func (e *Engine) CreateNetwork(ctx context.Context, spec NetworkSpec) error {
 
 // RemoveNetwork removes a network on which nothing runs.
 func (e *Engine) RemoveNetwork(ctx context.Context, name string) error {
-	if err := e.api.NetworkRemove(ctx, name); err != nil && !client.IsErrNotFound(err) {
+	if err := e.api.NetworkRemove(ctx, name); err != nil && !errdefs.IsNotFound(err) {
 		return e.engineError(err, "remove network %s", name)
 	}
 	return nil

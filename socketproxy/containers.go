@@ -65,20 +65,20 @@ type container struct {
 
 // inspect finds the container that the request is about, and pins the request
 // to it: a name could move on meanwhile.
-func (v *visit) inspect(id string) (sandbox, probe bool, err error) {
+func (v *visit) inspect(id string) (probe bool, err error) {
 	var c container
 	if err := v.look("/containers/"+id+"/json", &c); err != nil {
-		return false, false, err
+		return false, err
 	}
 	if c.ID == "" {
-		return false, false, missing("there is no container %s", id)
+		return false, missing("there is no container %s", id)
 	}
-	sandbox, probe = mine(c.Config.Labels)
+	sandbox, probe := mine(c.Config.Labels)
 	if !sandbox && !probe {
-		return false, false, refuse("container %.12s is no sandbox of OpenClaw's and no probe of ours", id)
+		return false, refuse("container %.12s is no sandbox of OpenClaw's and no probe of ours", id)
 	}
 	v.pin(c.ID)
-	return sandbox, probe, nil
+	return probe, nil
 }
 
 // pin has the path name the container by its whole id.
@@ -91,12 +91,12 @@ func (v *visit) pin(id string) {
 }
 
 func (v *visit) ourContainer() error {
-	_, _, err := v.inspect(v.name)
+	_, err := v.inspect(v.name)
 	return err
 }
 
 func (v *visit) ourProbe() error {
-	_, probe, err := v.inspect(v.name)
+	probe, err := v.inspect(v.name)
 	if err == nil && !probe {
 		err = refuse("container %.12s is no probe of ours", v.name)
 	}
@@ -153,7 +153,7 @@ func (v *visit) prepare() error {
 	if err := v.read(fields{"AttachStdin": exactly(true), "AttachStdout": exactly(true), "AttachStderr": exactly(true), "Cmd": as[[]string]}); err != nil {
 		return err
 	}
-	_, _, err := v.inspect(v.name)
+	_, err := v.inspect(v.name)
 	return err
 }
 
@@ -201,7 +201,7 @@ func (v *visit) ourCommand() error {
 		return err
 	}
 	path := v.path
-	_, _, err := v.inspect(command.ContainerID)
+	_, err := v.inspect(command.ContainerID)
 	v.path = path // of the command, not of its container
 	return err
 }

@@ -129,7 +129,7 @@ func openBeneath(dir int, path string) (int, unix.Stat_t, error) {
 const permissionBits = 0o7777
 
 func stateOf(st unix.Stat_t) State {
-	return State{UID: int(st.Uid), GID: int(st.Gid), Mode: uint32(st.Mode) & permissionBits}
+	return State{UID: int(st.Uid), GID: int(st.Gid), Mode: st.Mode & permissionBits}
 }
 
 func isFolder(st unix.Stat_t) bool { return st.Mode&unix.S_IFMT == unix.S_IFDIR }

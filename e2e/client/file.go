@@ -22,11 +22,10 @@ func (c *Client) Download(ctx context.Context, file *event.MessageEventContent) 
 	if err != nil || file.File == nil {
 		return data, err
 	}
-	plain, err := file.File.Decrypt(data)
-	if err != nil {
+	if err := file.File.DecryptInPlace(data); err != nil {
 		return nil, fmt.Errorf("decrypt %q: %w", file.Body, err)
 	}
-	return plain, nil
+	return data, nil
 }
 
 // transcriptEvents is how much of a room is worth reading in a message.

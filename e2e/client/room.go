@@ -61,7 +61,7 @@ func (c *Client) WaitInvite(ctx context.Context, room id.RoomID) (Invite, error)
 		return ok
 	})
 	if err != nil {
-		return Invite{}, fmt.Errorf("%s waits for an invitation to %s: %w (last sync error: %v)", c.UserID, room, err, c.SyncErr())
+		return Invite{}, fmt.Errorf("%s waits for an invitation to %s: %w (last sync error: %w)", c.UserID, room, err, c.SyncErr())
 	}
 	return invite, nil
 }

@@ -164,7 +164,7 @@ func (d *Deployment) WaitReady(ctx context.Context) error {
 		case <-ctx.Done():
 			return fmt.Errorf("the bot does not get ready: %w\n%s", ctx.Err(), d.Process.Said())
 		case <-d.Process.done:
-			return fmt.Errorf("the bot ended before it was ready: %v\n%s", d.Process.err, d.Process.Said())
+			return fmt.Errorf("the bot ended before it was ready: %w\n%s", d.Process.err, d.Process.Said())
 		case <-time.After(2 * time.Millisecond):
 		}
 	}

@@ -35,7 +35,7 @@ func StartGuard(ctx context.Context, binary, socket, engine string, images ...st
 		case <-ctx.Done():
 			return nil, fmt.Errorf("the socket proxy does not get ready: %w\n%s", ctx.Err(), process.Said())
 		case <-process.done:
-			return nil, fmt.Errorf("the socket proxy has ended: %v\n%s", process.err, process.Said())
+			return nil, fmt.Errorf("the socket proxy has ended: %w\n%s", process.err, process.Said())
 		case <-time.After(10 * time.Millisecond):
 		}
 	}

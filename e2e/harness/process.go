@@ -81,7 +81,7 @@ func (p *Process) WaitKilled(ctx context.Context) error {
 	}
 	status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
 	if !ok || status.Signal() != syscall.SIGKILL {
-		return fmt.Errorf("the program ended otherwise than by its crash point: %v\n%s", p.err, p.Said())
+		return fmt.Errorf("the program ended otherwise than by its crash point: %w\n%s", p.err, p.Said())
 	}
 	return nil
 }

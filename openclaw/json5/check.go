@@ -199,10 +199,10 @@ func (d *Document) texts(spans []trivia) []string {
 func (d *Document) commentSpans() []trivia {
 	var list []trivia
 	for i := 0; i < len(d.src); {
-		switch c := d.src[i]; {
-		case c == '"' || c == '\'':
+		switch d.src[i] {
+		case '"', '\'':
 			i = d.stringEnd(i)
-		case c == '/':
+		case '/':
 			t := trivia{lineComment, i, 0}
 			if t.end = lineCommentEnd(d.src, i); d.src[i+1] == '*' {
 				t = trivia{blockComment, i, blockCommentEnd(d.src, i)}

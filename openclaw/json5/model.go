@@ -52,7 +52,8 @@ func modelGrow(v Value, path Path, change func(v Value, there bool) (Value, bool
 	if v.Kind != Object || path[0].kind != nameStep {
 		return v, false
 	}
-	grown, ok := Value{Kind: Object}, true
+	var ok bool
+	grown := Value{Kind: Object}
 	if len(path) > 1 {
 		grown, ok = modelGrow(grown, path[1:], change)
 	} else {

@@ -148,7 +148,7 @@ func (d *Document) unitOf(at int) string {
 		return ""
 	}
 	start := d.itemStart(first)
-	if bytes.IndexAny(d.src[d.nodes[at].start:start], "\n\r") < 0 {
+	if !bytes.ContainsAny(d.src[d.nodes[at].start:start], "\n\r") {
 		return ""
 	}
 	outer, inner := d.lineIndent(d.nodes[at].start), d.lineIndent(start)

@@ -91,7 +91,7 @@ func (f *File) unchanged() (*syscall.Stat_t, error) {
 // replaceable refuses what a rename would break, and what its owner marked read-only: a rename would not even notice.
 func (f *File) replaceable(stat *syscall.Stat_t) error {
 	if stat.Nlink > 1 {
-		return &HardLinkError{Path: f.Path, Links: uint64(stat.Nlink)}
+		return &HardLinkError{Path: f.Path, Links: stat.Nlink}
 	}
 	if stat.Mode&0o222 == 0 {
 		return &ReadOnlyError{Path: f.Path, Mode: os.FileMode(stat.Mode & 0o777)}
