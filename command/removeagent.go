@@ -87,7 +87,7 @@ func removeAgent(ctx context.Context, r *run, id string, yes, erase bool) (reply
 			rm.work, err = r.beginWork(ctx, store.WorkRemove, id, rm.made)
 			return err
 		},
-		after: func(ctx context.Context, before *openclaw.Config) reply.Doc { return rm.finish(ctx, before) },
+		after: func(ctx context.Context, _ *openclaw.Config) reply.Doc { return rm.finish(ctx) },
 	})
 	if err != nil && rm.work != nil { // rejected, or not written at all
 		err = errors.Join(err, rm.work.undone(ctx))
@@ -208,7 +208,7 @@ func (rm *removal) question(ctx context.Context) reply.Line {
 
 // finish does what belongs to a removal outside of openclaw.json. All of it can
 // be done again.
-func (rm *removal) finish(ctx context.Context, before *openclaw.Config) reply.Doc {
+func (rm *removal) finish(ctx context.Context) reply.Doc {
 	ctx = context.WithoutCancel(ctx)
 	failed := 0
 	for _, part := range []struct {

@@ -161,6 +161,6 @@ func (r *run) recoverRemoval(ctx context.Context, work *agentWork) (reply.Doc, e
 		return reply.Say(reply.Bold("%s", work.Agent), " was to be removed when I was stopped; nothing of it was. Say it again."), work.undone(ctx)
 	}
 	rm := &removal{run: r, id: work.Agent, made: *made, work: work, kept: "it could not be moved"}
-	doc := rm.finish(ctx, config)
+	doc := rm.finish(ctx)
 	return append(reply.Doc{reply.P(reply.Bold("%s", work.Agent), " was being removed when I was stopped; I have done the rest.")}, doc...), nil
 }
