@@ -119,8 +119,14 @@ func (r *run) agentIn(room, user string) (guest agentAccount, ok bool) {
 
 // inviteAgent invites an agent's account to a room that the agent is bound to.
 // It is put on no list, which would be for those to whom it listens, and the
-// change of which has its channel start anew while the invitation comes.
-func (r *run) inviteAgent(ctx context.Context, guest agentAccount, room Place) (answer reply.Answer, err error) {
+// change of which has its channel start anew while the invitation comes. Before
+// is an invitation to which it has not come, and which it may have dropped.
+func (r *run) inviteAgent(ctx context.Context, guest agentAccount, room Place, before bool) (answer reply.Answer, err error) {
+	if before {
+		if err := r.People.Kick(ctx, room.ID, guest.user); err != nil {
+			return answer, peopleProblem(err)
+		}
+	}
 	runs := r.healthOf(ctx, gatewayPart).Mark == Well
 	err = r.outsideLane(ctx, func() (err error) {
 		answer.Doc, err = r.invitedIn(ctx, guest, room, runs)

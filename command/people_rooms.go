@@ -50,14 +50,14 @@ func invite(ctx context.Context, r *run, args []string) (reply.Answer, error) {
 	case user.Deactivated:
 		return reply.Answer{}, Sorry("%s is removed, for ever.", userID)
 	}
-	switch place.Members[userID] {
-	case Joined:
+	guest, agents := r.agentIn(place.ID, userID)
+	switch before := place.Members[userID]; {
+	case before == Joined:
 		return reply.Answer{Doc: reply.Sayf("%s is in %s already.", userID, place.Name)}, nil
-	case Invited:
+	case agents:
+		return r.inviteAgent(ctx, guest, place, before == Invited)
+	case before == Invited:
 		return reply.Answer{Doc: reply.Sayf("%s is invited to %s already.", userID, place.Name)}, nil
-	}
-	if guest, ok := r.agentIn(place.ID, userID); ok {
-		return r.inviteAgent(ctx, guest, place)
 	}
 	j := &joining{run: r, driver: driver, rooms: []Place{place}}
 	var undo steps

@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"maunium.net/go/mautrix"
+	"maunium.net/go/mautrix/id"
+
 	"github.com/githabideri/fraktalia/e2e/client"
 	"github.com/githabideri/fraktalia/openclaw"
 	"github.com/githabideri/fraktalia/openclaw/json5"
@@ -57,6 +60,15 @@ func (n *nest) overhears(t *testing.T) {
 	if out := say(t, n.admin, "!kick nester Perch"); !out.OK {
 		t.Error(out.Body)
 	}
+	// One that was invited, and has dropped that, is invited anew.
+	n.agent.late.Store(3)
+	room := id.RoomID(listedOn(t, n.Deployment, "Perch").ID)
+	_, err = n.owner.Enter(within(t), room, n.BotUserID)
+	must(t, err)
+	_, err = n.owner.Raw().InviteUser(within(t), room, &mautrix.ReqInviteUser{UserID: n.agent.UserID})
+	must(t, err)
+	_, err = n.agent.WaitInvite(within(t), room)
+	must(t, err)
 	if out := say(t, n.admin, "!invite nester Perch"); !out.OK || !strings.Contains(out.Body, "mox is in Perch, as @nester:fraktalia.test.") {
 		t.Errorf("%v\n%s", out.OK, out.Body)
 	}
