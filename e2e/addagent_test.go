@@ -18,7 +18,7 @@ import (
 func TestAgentIsAddedAndSeenToWork(t *testing.T) {
 	t.Parallel() // it has an engine, a homeserver and a gateway of its own
 	// An agent whose model fails is waited for as long as that.
-	h := moveInHouse(t, "added", "answer_within: 3m", "answer_within: 90s")
+	h := moveInHouse(t, "added", "answer_within: 3m", "answer_within: 60s")
 	mix := "mix" + strings.ToLower(shared.run[:4])
 	path := filepath.Join(h.DataDir, "openclaw", "openclaw.json")
 	workspace := filepath.Join(filepath.Dir(path), "workspace-"+mix)
