@@ -14,6 +14,7 @@ import (
 
 	"github.com/githabideri/fraktalia/command"
 	"github.com/githabideri/fraktalia/forwarder"
+	"github.com/githabideri/fraktalia/openclaw"
 	"github.com/githabideri/fraktalia/sandbox"
 	"github.com/githabideri/fraktalia/store"
 )
@@ -113,10 +114,27 @@ func (d *deployment) imageOn(ctx context.Context, host string) command.Finding {
 		return unsure("see docker", "not known: the engine does not answer")
 	case !image.Exists && host != "":
 		return unsure("!rebuild-sandbox --on "+host+" builds it", "%s is not built yet", name)
+	case !image.Exists && len(d.agentsOn(name)) > 0:
+		return notWell("!rebuild-sandbox builds it", "%s is not built, and %s cannot work without it", name, strings.Join(d.agentsOn(name), ", "))
 	case !image.Exists:
 		return unsure("!rebuild-sandbox builds it", "%s is not built yet", name)
 	}
 	return well("%s, %s, %s old", name, units.HumanSize(float64(image.Size)), units.HumanDuration(time.Since(image.Created)))
+}
+
+// agentsOn are those whose sandbox is made of an image, as their entries say.
+func (d *deployment) agentsOn(image string) (list []string) {
+	settings, err := openclaw.LoadConfig(d.config.OpenClaw.Config)
+	if err != nil {
+		return nil // another line's business
+	}
+	agents, _ := settings.Agents()
+	for _, agent := range agents {
+		if agent.Text("sandbox", "docker", "image") == image {
+			list = append(list, agent.ID)
+		}
+	}
+	return list
 }
 
 func (d *deployment) gatewayHealth(ctx context.Context) command.Finding {

@@ -42,17 +42,18 @@ func (d *deployment) offerHTTPS(ctx context.Context) error {
 		d.log.WithError(err).Error("cannot write the record")
 	}
 	if yes {
-		d.serveHTTPS(ctx)
+		doc, _ := d.serveHTTPS(ctx)
+		d.bot.Alert(ctx, doc)
 	}
 	return nil
 }
 
-func (d *deployment) serveHTTPS(ctx context.Context) {
+// serveHTTPS has Tailscale serve the homeserver, and words what came of it.
+func (d *deployment) serveHTTPS(ctx context.Context) (reply.Doc, bool) {
 	url, err := d.addresses.Serve(ctx)
 	if err != nil {
 		d.log.WithError(err).Warn("could not set https up")
-		d.bot.Alert(ctx, reply.Say("❌ ", err.Error()))
-		return
+		return reply.Say("❌ ", err.Error()), false
 	}
-	d.bot.Alert(ctx, reply.Say("✅ Friends reach the homeserver at ", reply.Mono("%s", url), " now; ", reply.Mono("!address unserve"), " takes that back."))
+	return reply.Say("✅ Friends reach the homeserver at ", reply.Mono("%s", url), " now; ", reply.Mono("!address unserve"), " takes that back."), true
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/githabideri/fraktalia/config"
+	"github.com/githabideri/fraktalia/crashpoint"
 	"github.com/githabideri/fraktalia/homeserver"
 	"github.com/githabideri/fraktalia/reply"
 	"github.com/githabideri/fraktalia/secretfile"
@@ -68,11 +69,9 @@ func (p *program) up(ctx context.Context, o upOptions) error {
 	if err := o.followTailscale(ctx, d); err != nil {
 		return err
 	}
-	announce := func() { screen.close(); p.announce(d, local.agentID(), o.json) }
+	announce := func() { screen.close(); p.announce(ctx, d, local.agentID(), o.json) }
 	d.ready = func(*deployment) {
-		if o.tailscale == "yes" {
-			go d.serveHTTPS(ctx)
-		}
+		local.serveAsSaid(ctx, d, screen)
 		local.present(announce)
 	}
 	return local.run(ctx, d, announce)
@@ -207,6 +206,7 @@ func (h *homestead) makeWhole(ctx context.Context) error {
 		if err := h.writeConfig(); err != nil {
 			return err
 		}
+		crashpoint.At("up.configured")
 	}
 	if h.adopted != nil {
 		return h.adoptClaw(*h.adopted)
@@ -255,6 +255,7 @@ func (h *homestead) makeAccounts(ctx context.Context) error {
 		if err != nil && !errors.As(err, &exists) {
 			return fmt.Errorf("make the account %s: %w", account.name, err)
 		}
+		crashpoint.At("up.registered." + filepath.Base(account.file))
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/githabideri/fraktalia/command"
+	"github.com/githabideri/fraktalia/crashpoint"
 	"github.com/githabideri/fraktalia/openclaw"
 	"github.com/githabideri/fraktalia/openclaw/programs"
 	"github.com/githabideri/fraktalia/store"
@@ -45,12 +46,18 @@ func (c *localClaw) settle(ctx context.Context, d *deployment) error {
 		if err := replaceFile(c.configFile(), []byte(text)); err != nil {
 			return fmt.Errorf("write OpenClaw's configuration: %w", err)
 		}
+		crashpoint.At("up.openclaw.configured")
 	}
 	if err := c.addAgent(ctx, d); err != nil {
 		return err
 	}
+	crashpoint.At("up.agent.added")
 	c.wish.Done = true
-	return c.keepWish()
+	if err := c.keepWish(); err != nil {
+		return err
+	}
+	crashpoint.At("up.settled")
+	return nil
 }
 
 // addAgent makes the agent's workspace and its entry. The gateway does not run
@@ -67,6 +74,7 @@ func (c *localClaw) addAgent(ctx context.Context, d *deployment) error {
 	if err != nil {
 		return err
 	}
+	crashpoint.At("up.workspace")
 	name := displayName(c.wish.Agent)
 	sandboxed := openclaw.Sandboxed{Name: name, Workspace: space.Path, Image: d.config.Sandbox.Image, User: space.User, Network: c.settleNetwork(ctx, d)}
 	plan, err := settings.Plan(openclaw.InTurn(
@@ -99,7 +107,24 @@ func (c *localClaw) makeWorkspace(ctx context.Context, d *deployment) (command.N
 	if err != nil {
 		return space, fmt.Errorf("make the agent's workspace: %w", err)
 	}
+	c.removeStrays(ctx, d, space.Path)
 	return space, nil
+}
+
+// removeStrays takes away containers that have a folder of this path which is
+// gone: somebody has removed the data folder and begins again. OpenClaw would take
+// one of them for the new agent's, and nothing would run in it.
+func (c *localClaw) removeStrays(ctx context.Context, d *deployment, path string) {
+	containers, err := d.engine.Containers(ctx)
+	for _, stray := range containers {
+		if stray.Workspace == path {
+			c.log.WithField("container", stray.Name).Info("removing a container whose workspace is gone")
+			err = errors.Join(err, d.engine.RemoveContainer(ctx, stray.ID))
+		}
+	}
+	if err != nil {
+		c.log.WithError(err).Warn("containers of an earlier agent may still be there")
+	}
 }
 
 // firstConfig is OpenClaw's configuration without an agent. It names files of

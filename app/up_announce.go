@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 // announcement is what `up --json` prints.
 type announcement struct {
 	Homeserver string `json:"homeserver"`
+	Public     string `json:"public_address,omitempty"` // where friends reach it, if elsewhere
 	Owner      owner  `json:"owner"`
 	BotUserID  string `json:"bot_user_id"`
 	AdminRoom  string `json:"admin_room"`
@@ -26,10 +28,13 @@ type owner struct {
 }
 
 // announce prints how to log in.
-func (p *program) announce(d *deployment, agent string, asJSON bool) {
+func (p *program) announce(ctx context.Context, d *deployment, agent string, asJSON bool) {
 	a := announcement{
 		Homeserver: d.config.Homeserver.Address, Owner: owner{UserID: d.config.Owners[0]}, BotUserID: d.config.Bot.UserID,
 		AdminRoom: d.bot.AdminRoomID(), ChatRoom: d.bot.ChatRoomID(), DataDir: d.config.Data, Socket: socketIn(d.config.Data), Agent: agent,
+	}
+	if public := d.addresses.Address(ctx).URL; public != a.Homeserver {
+		a.Public = public
 	}
 	if password, err := secretfile.Read(firstPasswordFile(d.config.Data)); err == nil {
 		a.Owner.Password = &password
@@ -42,7 +47,11 @@ func (p *program) announce(d *deployment, agent string, asJSON bool) {
 }
 
 func (a announcement) print(out io.Writer) {
-	fmt.Fprintf(out, "\nYour homeserver is up, and the bot is in its room.\n\n  Address   %s\n  User      %s\n", a.Homeserver, a.Owner.UserID)
+	fmt.Fprintf(out, "\nYour homeserver is up, and the bot is in its room.\n\n  Address   %s\n", a.Homeserver)
+	if a.Public != "" {
+		fmt.Fprintf(out, "            %s from other machines\n", a.Public)
+	}
+	fmt.Fprintf(out, "  User      %s\n", a.Owner.UserID)
 	if a.Owner.Password != nil {
 		fmt.Fprintf(out, "  Password  %s\n\nThe password is kept in %s until you have logged in.\n",
 			*a.Owner.Password, firstPasswordFile(a.DataDir))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/githabideri/fraktalia/reply"
 	"github.com/githabideri/fraktalia/tailnet"
 )
 
@@ -64,4 +65,18 @@ func (o *upOptions) followTailscale(ctx context.Context, d *deployment) error {
 		return fmt.Errorf("write down what was said about Tailscale: %w", err)
 	}
 	return nil
+}
+
+// serveAsSaid has Tailscale serve the homeserver where that was said. What hinders
+// it hinders nothing else: the terminal has it now, the room when an owner is in.
+func (h *homestead) serveAsSaid(ctx context.Context, d *deployment, screen *screen) {
+	if h.options.tailscale != "yes" {
+		return
+	}
+	doc, served := d.serveHTTPS(ctx)
+	if !served {
+		doc = append(doc, reply.P("The homeserver runs without that; ", reply.Mono("!address serve"), " sets it up later."))
+		screen.say("--tailscale yes: %s", strings.Join(strings.Fields(strings.TrimPrefix(doc.Text(), "❌ ")), " "))
+	}
+	h.news <- doc
 }

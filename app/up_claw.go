@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strings"
 
 	"github.com/githabideri/fraktalia/config"
 	"github.com/githabideri/fraktalia/openclaw/programs"
@@ -36,8 +37,8 @@ func (h *homestead) wantClaw(ctx context.Context, p *program, screen *screen) er
 	}
 	claw := &localClaw{data: h.data, file: h.file, log: h.log.WithField("part", "openclaw"), screen: screen, news: h.news, wish: wish, whole: settled && known.OpenClaw.Run}
 	if !settled {
-		if err := stack.CheckPort("127.0.0.1", h.options.agent.port); err != nil {
-			return portTaken(err)
+		if err := h.checkPorts(ctx); err != nil {
+			return err
 		}
 		if claw.wish, claw.key, err = h.options.agent.settle(ctx, p, h.options.mayAsk(p)); err != nil {
 			return err
@@ -52,7 +53,14 @@ func (h *homestead) wantClaw(ctx context.Context, p *program, screen *screen) er
 	return nil
 }
 
-func portTaken(err error) error {
+// checkPorts looks whether both servers can listen, before anything is made.
+func (h *homestead) checkPorts(ctx context.Context) error {
+	if _, made := stack.KnownServerName(h.data); !made { // else it may be its own that runs there
+		if err := stack.CheckListen(ctx, h.options.listen); err != nil {
+			return h.stopped(err)
+		}
+	}
+	err := stack.CheckPort("127.0.0.1", h.options.agent.port)
 	var port stack.ErrPortInUse
 	if !errors.As(err, &port) {
 		return err
@@ -115,11 +123,25 @@ func fetchProblem(err error) error {
 	case errors.As(err, &none):
 		return failed("OpenClaw comes from npm, which was not found. Install it (apt-get install npm), and say this again.")
 	case errors.As(err, &install):
-		end := ""
-		if len(install.Tail) > 0 {
-			end = install.Tail[len(install.Tail)-1]
-		}
-		return failed("OpenClaw could not be fetched from npm: %s. Look at the machine's network and say this again; what is there is used again.", end)
+		return failed("OpenClaw could not be fetched from npm: %s. Look at the machine's network and disk, and say this again; what is there is used again.", npmReason(install.Tail))
 	}
 	return nil
+}
+
+// npmReason is the one line of npm's last words that says what went wrong: it ends
+// with advice, and with where its log is.
+func npmReason(tail []string) (reason string) {
+	for _, line := range tail {
+		line = strings.TrimSpace(line)
+		for _, sign := range []string{"npm error", "npm ERR!"} {
+			line = strings.TrimSpace(strings.TrimPrefix(line, sign))
+		}
+		switch {
+		case strings.Contains(line, "reason: "):
+			return strings.TrimPrefix(line, "network ")
+		case line != "" && !strings.Contains(line, "complete log of this run"):
+			reason = strings.TrimSuffix(line, ".")
+		}
+	}
+	return reason
 }

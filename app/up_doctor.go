@@ -3,9 +3,11 @@ package app
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/githabideri/fraktalia/command"
+	"github.com/githabideri/fraktalia/crashpoint"
 	"github.com/githabideri/fraktalia/reply"
 )
 
@@ -37,6 +39,9 @@ func (c *localClaw) examine(ctx context.Context, d *deployment, brought bool) er
 		if found = c.tryAll(ctx, d); ctx.Err() == nil {
 			c.screen.say("!doctor --deep: %s The admin room shows it in full.", found.line)
 		}
+		// A set-up leaves ten times the memory behind that the program lives on, and
+		// the runtime would give it back over many minutes.
+		debug.FreeOSMemory()
 	}
 	if !d.ownerIn.wait(ctx) {
 		return nil
@@ -76,6 +81,7 @@ func (c *localClaw) show(ctx context.Context, d *deployment, found examined, bro
 		}
 		return nil
 	}
+	crashpoint.At("up.doctor.told")
 	if !brought {
 		return nil
 	}

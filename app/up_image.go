@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 
 	"github.com/githabideri/fraktalia/command"
@@ -30,9 +31,9 @@ func (c *localClaw) buildImage(ctx context.Context, d *deployment) error {
 	sentence := "the log tells why."
 	var problem *command.Problem
 	if errors.As(err, &problem) {
-		sentence = problem.Sentence
+		sentence = strings.TrimSuffix(problem.Sentence, " "+command.ImageUntouched) // there is none
 	}
-	c.say("❌ ", "The sandbox image was not built, and without it the agent does not answer: "+sentence+" !rebuild-sandbox builds it.")
+	c.say("❌ ", "The sandbox image was not built, and without it the agent does not answer: "+sentence+" !rebuild-sandbox builds it later.")
 	return nil
 }
 

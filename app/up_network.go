@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+
+	"github.com/githabideri/fraktalia/crashpoint"
 )
 
 // settleNetwork chooses the network of the agent's sandbox: the isolated one,
@@ -16,6 +18,7 @@ func (c *localClaw) settleNetwork(ctx context.Context, d *deployment) string {
 	if os.Geteuid() == 0 && c.firewall {
 		err := isolate(ctx, d)
 		if err == nil {
+			crashpoint.At("up.network")
 			d.isolation.anew() // there was no network to try from when the program started
 			return d.config.Firewall.Network
 		}

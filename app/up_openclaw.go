@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/githabideri/fraktalia/config"
+	"github.com/githabideri/fraktalia/crashpoint"
 	"github.com/githabideri/fraktalia/homeserver"
 	"github.com/githabideri/fraktalia/openclaw"
 	"github.com/githabideri/fraktalia/openclaw/programs"
@@ -107,6 +108,7 @@ func (c *localClaw) prepare(ctx context.Context, accounts *homeserver.Synapse) e
 	if err := c.makeAccount(ctx, accounts); err != nil {
 		return err
 	}
+	crashpoint.At("up.agent.registered")
 	if _, err := writeOnce(c.secret("openclaw-token"), freshPassword); err != nil {
 		return fmt.Errorf("keep the gateway's token: %w", err)
 	}
@@ -118,6 +120,7 @@ func (c *localClaw) prepare(ctx context.Context, accounts *homeserver.Synapse) e
 	if err := c.keepWish(); err != nil {
 		return err
 	}
+	crashpoint.At("up.wished")
 	return config.Change(c.file, func(f *config.Config) {
 		f.OpenClaw.Run, f.OpenClaw.Config = true, filepath.Join("openclaw", "openclaw.json")
 		f.OpenClaw.Gateway, f.OpenClaw.GatewayTokenFile = "http://"+c.address(), filepath.Join("secrets", "openclaw-token")

@@ -11,6 +11,7 @@ import (
 	"maunium.net/go/mautrix/crypto/cryptohelper"
 	"maunium.net/go/mautrix/id"
 
+	"github.com/githabideri/fraktalia/crashpoint"
 	"github.com/githabideri/fraktalia/secretfile"
 )
 
@@ -75,9 +76,11 @@ func (b *Bot) signDevice(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	crashpoint.At("bot.identity.published")
 	if err := secretfile.Write(b.secret("recovery-key"), key); err != nil {
 		return err
 	}
+	crashpoint.At("bot.identity.kept")
 	if err := machine.SignOwnDevice(ctx, machine.OwnIdentity()); err != nil {
 		return err
 	}

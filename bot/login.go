@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/id"
 
+	"github.com/githabideri/fraktalia/crashpoint"
 	"github.com/githabideri/fraktalia/secretfile"
 )
 
@@ -63,7 +65,7 @@ func (b *Bot) logIn(ctx context.Context) error {
 		}
 		b.Log.Warn("the access token is not known any more; logging in again")
 	}
-	return b.freshSession(ctx)
+	return b.freshSession(ctx, saved)
 }
 
 // serverTime is the homeserver's clock, which also dates the events of its own
@@ -76,8 +78,9 @@ func serverTime(header http.Header) time.Time {
 }
 
 // freshSession logs in by password, as a new device: the server has dropped the
-// keys of the old one with its session.
-func (b *Bot) freshSession(ctx context.Context) error {
+// keys of the old one with its session. The device's name is written down before,
+// so that a start which was killed in between leaves no second one.
+func (b *Bot) freshSession(ctx context.Context, s session) error {
 	password, err := secretfile.Read(b.PasswordFile)
 	if err != nil {
 		return fmt.Errorf("the bot's password is needed to log in: %w", err)
@@ -85,12 +88,19 @@ func (b *Bot) freshSession(ctx context.Context) error {
 	if err := b.forgetDevice(ctx); err != nil {
 		return err
 	}
+	if s.Token != "" || s.DeviceID == "" {
+		s = session{DeviceID: id.DeviceID(rand.Text()[:10])}
+		if err := b.keepSession(s); err != nil {
+			return err
+		}
+	}
 	var answer *mautrix.RespLogin
 	err = b.patiently(ctx, "log in", func() (err error) {
 		answer, err = b.client.Login(ctx, &mautrix.ReqLogin{
 			Type:                     mautrix.AuthTypePassword,
 			Identifier:               mautrix.UserIdentifier{Type: mautrix.IdentifierTypeUser, User: b.UserID},
 			Password:                 password,
+			DeviceID:                 s.DeviceID,
 			InitialDeviceDisplayName: "Fraktalia",
 			StoreCredentials:         true,
 		})
@@ -99,7 +109,12 @@ func (b *Bot) freshSession(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("log in as %s: %w", b.UserID, err)
 	}
-	text, err := json.Marshal(session{answer.UserID, answer.DeviceID, answer.AccessToken})
+	crashpoint.At("bot.loggedin")
+	return b.keepSession(session{answer.UserID, answer.DeviceID, answer.AccessToken})
+}
+
+func (b *Bot) keepSession(s session) error {
+	text, err := json.Marshal(s)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,8 @@ import (
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
+
+	"github.com/githabideri/fraktalia/crashpoint"
 )
 
 // purpose says in a room's creation event what the bot made it for, so that a
@@ -182,6 +184,7 @@ func (b *Bot) makeRoom(ctx context.Context, k kind) (id.RoomID, error) {
 	if err != nil {
 		return "", fmt.Errorf("make the room %q: %w", k.name, err)
 	}
+	crashpoint.At("bot.made." + k.purpose)
 	return made.RoomID, nil
 }
 

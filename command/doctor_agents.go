@@ -35,6 +35,9 @@ func (r *run) proveAgent(ctx context.Context, agent string) Finding {
 	if gateway := r.healthOf(ctx, gatewayPart); gateway.Mark != Well {
 		return notKnown(gatewayPart)
 	}
+	if image := r.healthOf(ctx, imagePart); image.Mark == NotWell && r.worksIn(agent, r.Settings.Image) {
+		return notKnown(imagePart)
+	}
 	var proof Proof
 	err := r.shared.lanes.in(ctx, agentsLane, func() (err error) {
 		proof, err = r.proveBound(ctx, agent)
@@ -50,4 +53,14 @@ func (r *run) proveAgent(ctx context.Context, agent string) Finding {
 		return Finding{NotWell, "does not work from end to end", proof.Fault()}
 	}
 	return Finding{Mark: Well, Fact: proof.facts()}
+}
+
+// worksIn says whether an agent's sandbox is made of an image, as its entry says.
+func (r *run) worksIn(id, image string) bool {
+	config, err := r.Agents.Load()
+	if err != nil {
+		return false
+	}
+	agent, err := config.Agent(id)
+	return err == nil && agent.Text("sandbox", "docker", "image") == image
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/githabideri/fraktalia/sandbox"
 )
 
-// untouched ends every sentence about a build that failed.
-const untouched = "The image in use is as it was."
+// ImageUntouched ends every sentence about a build that failed.
+const ImageUntouched = "The image in use is as it was."
 
 // failure words why there is no new image.
 func (b *building) failure(ctx context.Context, err error) error {
@@ -21,7 +21,7 @@ func (b *building) failure(ctx context.Context, err error) error {
 	var unsent *sandbox.ContextError
 	switch {
 	case errors.As(err, &unsent):
-		return Because(err, "%s, which lies beside %s, cannot be sent to the engine: %v. %s", unsent.Path, b.own.Path, unsent.Err, untouched)
+		return Because(err, "%s, which lies beside %s, cannot be sent to the engine: %v. %s", unsent.Path, b.own.Path, unsent.Err, ImageUntouched)
 	case errors.As(err, &failed) && failed.Line > 0:
 		return b.lineProblem(failed)
 	case errors.As(err, &failed):
@@ -39,15 +39,15 @@ func (r *run) buildProblem(_ context.Context, err error) error {
 	switch {
 	case errors.As(err, &down) && r.host != "":
 		return Because(err, "The Docker engine on %s does not answer, or the connection to it was lost in the middle. %sstatus says what hinders it; say it again when it is back, and what was finished is cached there. %s",
-			r.host, prompt(r.request), untouched)
+			r.host, prompt(r.request), ImageUntouched)
 	case errors.As(err, &down):
-		return Because(err, "The Docker engine at %s does not answer, or stopped answering. Start it (systemctl start docker), and say it again. %s", down.Host, untouched)
+		return Because(err, "The Docker engine at %s does not answer, or stopped answering. Start it (systemctl start docker), and say it again. %s", down.Host, ImageUntouched)
 	case errors.As(err, &noBase) && errors.Is(err, sandbox.ErrNoMmdebstrap):
-		return Because(err, "The base image %s can be neither pulled nor made: install mmdebstrap, or let the engine reach its registry. %s", noBase.Ref, untouched)
+		return Because(err, "The base image %s can be neither pulled nor made: install mmdebstrap, or let the engine reach its registry. %s", noBase.Ref, ImageUntouched)
 	case errors.As(err, &noBase) && errors.Is(err, sandbox.ErrNotDebian):
-		return Because(err, "The base image %s cannot be pulled, and it is no release of Debian that I could make: let the engine reach its registry, or set sandbox.base. %s", noBase.Ref, untouched)
+		return Because(err, "The base image %s cannot be pulled, and it is no release of Debian that I could make: let the engine reach its registry, or set sandbox.base. %s", noBase.Ref, ImageUntouched)
 	case errors.As(err, &noBase):
-		return Because(err, "The base image %s can be neither pulled nor made from the distribution's packages: see that the machine is online. %s", noBase.Ref, untouched)
+		return Because(err, "The base image %s can be neither pulled nor made from the distribution's packages: see that the machine is online. %s", noBase.Ref, ImageUntouched)
 	}
 	return err
 }
@@ -60,7 +60,7 @@ func (b *building) lineProblem(failed *sandbox.BuildError) error {
 	} else if own := docker.FragmentLine(b.options.Dockerfile, b.selection.Fragment, line); own > 0 {
 		text, name, line = b.selection.Fragment, "your own instructions (sandbox.fragment)", own
 	}
-	problem := &Problem{Cause: failed, Sentence: fmt.Sprintf("The engine cannot read line %d of %s%s. %s", line, name, engineWords(failed.Message), untouched)}
+	problem := &Problem{Cause: failed, Sentence: fmt.Sprintf("The engine cannot read line %d of %s%s. %s", line, name, engineWords(failed.Message), ImageUntouched)}
 	if lines := strings.Split(text, "\n"); line <= len(lines) {
 		problem.Detail = reply.Doc{reply.Code{Text: fmt.Sprintf("%d: %s", line, shorten(lines[line-1], 200))}}
 	}
@@ -88,7 +88,7 @@ func (b *building) stepProblem(failed *sandbox.BuildError) error {
 	if failed.Command != "" {
 		where = fmt.Sprintf("Step %d of %d failed (%s)", failed.Step, failed.Steps, shorten(b.named(failed.Command), 100))
 	}
-	problem.Sentence = fmt.Sprintf("%s: %s. %s", where, b.reason(failed), untouched)
+	problem.Sentence = fmt.Sprintf("%s: %s. %s", where, b.reason(failed), ImageUntouched)
 	return problem
 }
 
@@ -141,7 +141,7 @@ func smokeProblem(smoke *sandbox.SmokeError) error {
 		list.Items = append(list.Items, reply.Line{reply.Bold("%s", a.Name), fmt.Sprintf(": status %d, ", a.ExitCode), reply.Mono("%s", a.Output)})
 	}
 	return &Problem{
-		Sentence: fmt.Sprintf("The new image was built, but failed %d of its tests, so it is not used. %s", len(smoke.Failed), untouched),
+		Sentence: fmt.Sprintf("The new image was built, but failed %d of its tests, so it is not used. %s", len(smoke.Failed), ImageUntouched),
 		Detail:   reply.Doc{list},
 		Cause:    smoke,
 	}

@@ -156,7 +156,7 @@ func TestFailuresGetTheirCure(t *testing.T) {
 		"line 1 of the Dockerfile":                                                      {Line: 1, Message: "dockerfile parse error on line 1: boo"},
 	} {
 		err := b.failure(t.Context(), failed)
-		if !strings.Contains(err.Error(), want) || !strings.HasSuffix(err.Error(), untouched) {
+		if !strings.Contains(err.Error(), want) || !strings.HasSuffix(err.Error(), ImageUntouched) {
 			t.Errorf("%+v\n gave %v\nwant %s", failed, err, want)
 		}
 	}
@@ -208,7 +208,7 @@ func TestPreflightRefusesWhatWouldEndBadly(t *testing.T) {
 		b.flags.anyway = test.anyway
 		b.plan.foresee([]store.Build{earlier}, "base", "buildkit", test.anew)
 		err := b.preflight(t.Context())
-		if test.refusal == "" && err != nil || test.refusal != "" && (err == nil || !strings.Contains(err.Error(), test.refusal) || !strings.HasSuffix(err.Error(), untouched)) {
+		if test.refusal == "" && err != nil || test.refusal != "" && (err == nil || !strings.Contains(err.Error(), test.refusal) || !strings.HasSuffix(err.Error(), ImageUntouched)) {
 			t.Errorf("%s: %v, want %q", name, err, test.refusal)
 		}
 	}
@@ -250,12 +250,12 @@ func TestNoBaseSaysWhatToDo(t *testing.T) {
 		"see that the machine is onl": errors.New("no mirror"),
 	} {
 		err := b.failure(t.Context(), &sandbox.BaseError{Ref: "x:y", Pull: errors.New("no route"), Make: reason})
-		if !strings.Contains(err.Error(), want) || !strings.HasSuffix(err.Error(), untouched) {
+		if !strings.Contains(err.Error(), want) || !strings.HasSuffix(err.Error(), ImageUntouched) {
 			t.Errorf("%v: %v", reason, err)
 		}
 	}
 	down := b.failure(t.Context(), &sandbox.EngineDownError{Host: "unix:///x", Err: errors.New("EOF")})
-	if !strings.Contains(down.Error(), "engine at unix:///x does not answer") || !strings.HasSuffix(down.Error(), untouched) {
+	if !strings.Contains(down.Error(), "engine at unix:///x does not answer") || !strings.HasSuffix(down.Error(), ImageUntouched) {
 		t.Error(down)
 	}
 }

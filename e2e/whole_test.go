@@ -39,24 +39,14 @@ func moveInHouse(t *testing.T, name string, config ...string) *house {
 	agent := strings.ToLower(name + shared.run[:4])
 	dir := filepath.Join(shared.dir, name)
 	must(t, os.MkdirAll(dir, 0o700))
-	engine, err := harness.OpenEngine(ctx, dir, shared.run+name)
-	must(t, err)
 	image := "fraktalia-e2e-" + agent + ":test"
+	engine := ownEngine(ctx, t, dir, name, image)
 	whole, err := harness.NewWhole(ctx, shared.Binary, dir, agent, image, engine.Env())
 	must(t, err)
 	for pair := range slices.Chunk(config, 2) {
 		must(t, whole.SetConfig(pair[0], pair[1]))
 	}
 	h := &house{Whole: whole, engine: engine, agent: agent, image: image}
-	t.Cleanup(func() {
-		must(t, engine.RemoveSandboxes(within(t)))
-		for _, tag := range []string{image, image + "-previous"} {
-			if engine.ImageID(within(t), tag) != "" {
-				must(t, engine.RemoveImage(within(t), tag))
-			}
-		}
-		must(t, engine.Down())
-	})
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Log(h.LastWords(), "\n", h.GatewayWords())
@@ -89,6 +79,24 @@ func moveInHouse(t *testing.T, name string, config ...string) *house {
 	must(t, err)
 	t.Cleanup(func() { h.friend.Client().Close() })
 	return h
+}
+
+// ownEngine shows a house the containers that are its own, and removes what it has
+// made.
+func ownEngine(ctx context.Context, t *testing.T, dir, name, image string) *harness.Engine {
+	t.Helper()
+	engine, err := harness.OpenEngine(ctx, dir, shared.run+name)
+	must(t, err)
+	t.Cleanup(func() {
+		must(t, engine.RemoveSandboxes(within(t)))
+		for _, tag := range []string{image, image + "-previous"} {
+			if engine.ImageID(within(t), tag) != "" {
+				must(t, engine.RemoveImage(within(t), tag))
+			}
+		}
+		must(t, engine.Down())
+	})
+	return engine
 }
 
 func (h *house) agentID() string { return "@" + h.agent + ":" + harness.ServerName }

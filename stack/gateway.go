@@ -66,7 +66,7 @@ func (g *Gateway) Start(ctx context.Context) error {
 	if err := g.stopOrphans(ctx); err != nil { // one of them may hold the port
 		return err
 	}
-	if err := CheckPort("127.0.0.1", g.options.Port); err != nil {
+	if err := awaitPort(ctx, "127.0.0.1", g.options.Port); err != nil {
 		return err
 	}
 	return g.service.launch(ctx)

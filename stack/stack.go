@@ -125,7 +125,7 @@ func (s *Stack) Start(ctx context.Context) error {
 	if err := s.stopOrphans(ctx); err != nil {
 		return err
 	}
-	if err := CheckPort(s.host, s.port); err != nil {
+	if err := awaitPort(ctx, s.host, s.port); err != nil {
 		return err
 	}
 	s.options.Progress(Event{Step: StepStart, Percent: Unknown})

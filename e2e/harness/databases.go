@@ -67,12 +67,17 @@ func (d *Deployment) StoredEvents(ctx context.Context, sender string) ([]StoredE
 // CountAccounts counts the accounts whose ids begin so in Synapse's own
 // database.
 func (d *Deployment) CountAccounts(ctx context.Context, begin string) (n int, err error) {
+	return d.CountHomeserver(ctx, "SELECT count(*) FROM users WHERE name LIKE ? || '%'", begin)
+}
+
+// CountHomeserver asks Synapse's own database for one number.
+func (d *Deployment) CountHomeserver(ctx context.Context, query string, args ...any) (n int, err error) {
 	db, err := sql.Open("sqlite3", "file:"+filepath.Join(d.DataDir, "synapse", "homeserver.db")+"?mode=ro&_busy_timeout=10000")
 	if err != nil {
 		return 0, fmt.Errorf("open Synapse's database: %w", err)
 	}
 	defer db.Close()
-	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM users WHERE name LIKE ? || '%'", begin).Scan(&n); err != nil {
+	if err := db.QueryRowContext(ctx, query, args...).Scan(&n); err != nil {
 		return 0, fmt.Errorf("read Synapse's database: %w", err)
 	}
 	return n, nil

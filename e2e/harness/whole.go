@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"github.com/githabideri/fraktalia/openclaw/programs"
+	"github.com/githabideri/fraktalia/stack"
 )
 
 // Whole is a deployment with the real OpenClaw, brought by the program itself,
@@ -23,7 +25,33 @@ type Whole struct {
 // there yet. The firewall is this machine's and stays as it is: the tests of
 // isolation have one of their own.
 func NewWhole(ctx context.Context, binary, dir, agent, image string, env ...string) (*Whole, error) {
-	// Its packages, 250 MB of them, are the user's, as for the other tests.
+	w, err := NewBareWhole(ctx, binary, dir, agent, env...)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.Up(ctx); err != nil {
+		return nil, err
+	}
+	if err := w.Process.Stop(ctx); err != nil {
+		return nil, err
+	}
+	return w, w.Apart(image)
+}
+
+// Apart gives the sandbox image another name, and keeps the machine's tailnet
+// out of it: both are everybody's.
+func (d *Deployment) Apart(image string) error {
+	for old, new := range map[string]string{`socket: ""`: `socket: "no-tailscaled"`, "openclaw-sandbox:bookworm-slim": image, "proposals_an_hour: 6": "proposals_an_hour: 1000"} {
+		if err := d.SetConfig(old, new); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// NewBareWhole is NewWhole with nothing made yet, but that Synapse and OpenClaw's
+// packages are the user's.
+func NewBareWhole(ctx context.Context, binary, dir, agent string, env ...string) (*Whole, error) {
 	if _, err := programs.Install(ctx, programs.DefaultCache(), func(programs.Step) {}); err != nil {
 		return nil, err
 	}
@@ -36,17 +64,6 @@ func NewWhole(ctx context.Context, binary, dir, agent, image string, env ...stri
 		return nil, err
 	}
 	d.Env = append(env, "HOME="+dir, "XDG_CACHE_HOME="+cache)
-	if err := d.Up(ctx); err != nil {
-		return nil, err
-	}
-	if err := d.Process.Stop(ctx); err != nil {
-		return nil, err
-	}
-	for old, new := range map[string]string{`socket: ""`: `socket: "no-tailscaled"`, "openclaw-sandbox:bookworm-slim": image, "proposals_an_hour: 6": "proposals_an_hour: 1000"} {
-		if err := d.SetConfig(old, new); err != nil {
-			return nil, err
-		}
-	}
 	return d.withModel(agent)
 }
 
@@ -64,6 +81,22 @@ func (d *Deployment) withModel(agent string) (*Whole, error) {
 		return nil, err
 	}
 	return &Whole{d, m, []string{"--with-openclaw", "--agent", agent, "--model-url", m.URL, "--model-key", key, "--gateway-port", strconv.Itoa(port), "--no-firewall"}}, nil
+}
+
+// Walled lets the program make the isolated network: for tests that have a
+// network and an engine of their own.
+func (w *Whole) Walled() {
+	w.flags = slices.DeleteFunc(w.flags, func(flag string) bool { return flag == "--no-firewall" })
+}
+
+// FetchAll sees to it that Synapse and OpenClaw are in the user's cache folder: for
+// tests whose own network leads nowhere.
+func FetchAll(ctx context.Context) error {
+	err := stack.Install(ctx, stack.DefaultCache(), "", func(stack.Event) {})
+	if err == nil {
+		_, err = programs.Install(ctx, programs.DefaultCache(), func(programs.Step) {})
+	}
+	return err
 }
 
 // UpWithOpenClaw runs `fraktalia up --with-openclaw` and returns when the agent
