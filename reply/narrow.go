@@ -55,7 +55,7 @@ func (t Table) wide() int {
 func (t Table) key(cells []any) Lines {
 	lines := Lines{Items: asLines(cells[len(cells)-1])}
 	if mark := asLines(cells[0])[0]; len(cells) > 1 && mark.String() != "" {
-		first := append(append(Line{}, mark...), " ")
+		first := append(append(Line{}, mark...), "\u00a0") // a mark stands alone on no line
 		lines.Items = append([]Line{append(first, lines.Items[0]...)}, lines.Items[1:]...)
 	}
 	return lines

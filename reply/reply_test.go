@@ -54,7 +54,7 @@ func TestWideTablesAreNarrowInARoom(t *testing.T) {
 		{"", "felix", Mono("x"), "today"},
 	}}}
 	want := `<table><thead><tr><th>who</th><th></th></tr></thead><tbody>` +
-		`<tr><td>✅ <b>mox</b></td><td>what: ` + long + `<br>and more</td></tr>` +
+		`<tr><td>✅ <b>mox</b></td><td>what: ` + long + `<br>and more</td></tr>` +
 		`<tr><td>felix</td><td>what: <code>x</code><br>seen: today</td></tr></tbody></table>`
 	if got := doc.HTML(); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
