@@ -161,7 +161,7 @@ func (p *program) upCommand() *cobra.Command {
 	flags.BoolVar(&o.yes, "yes", false, "ask nothing")
 	flags.BoolVar(&o.json, "json", false, "print one JSON object once the bot is ready")
 	flags.BoolVar(&o.withOpenClaw, "with-openclaw", false, "bring OpenClaw too, with an agent in the chat room")
-	flags.BoolVar(&o.adopt, "adopt", false, "with --with-openclaw: look after the OpenClaw that is set up here already, instead of bringing one")
+	flags.BoolVar(&o.adopt, "adopt", false, "look after the OpenClaw that is set up here already, instead of bringing one: shows what that makes and changes, and asks")
 	o.agent.flags(flags)
 	flags.StringVar(&o.tailscale, "tailscale", "", "`yes` or no: have Tailscale serve the homeserver over https, for phones")
 	return cmd

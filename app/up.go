@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,12 +45,13 @@ func (p *program) up(ctx context.Context, o upOptions) error {
 	screen := newScreen(p.stderr)
 	defer screen.close()
 	file := filepath.Join(data, "fraktalia.yaml")
+	o.withOpenClaw = o.withOpenClaw || o.adopt
 	if err := o.settle(ctx, file, p, screen); err != nil {
 		return err
 	}
 	log, closeLog := fileLog(filepath.Join(data, "logs", "fraktalia.log"), p.stderr)
 	defer closeLog()
-	local := &homestead{options: o, data: data, file: file, log: log, news: make(chan reply.Doc, 8)}
+	local := &homestead{options: o, data: data, file: file, log: log, screen: screen, news: make(chan reply.Doc, 8)}
 	if err := o.checkTailscale(); err != nil {
 		return err
 	}
@@ -110,9 +110,7 @@ func (o *upOptions) settle(ctx context.Context, file string, p *program, screen 
 // takeUp continues with a data folder that is set up.
 func (o *upOptions) takeUp(known config.Config) error {
 	if o.listen == "" {
-		if address, err := url.Parse(known.Homeserver.Address); err == nil {
-			o.listen = address.Host
-		}
+		o.listen = knownListen(known)
 	}
 	if _, ok := stack.KnownServerName(known.Data); !ok && o.serverName == "" {
 		o.serverName = known.Homeserver.ServerName // the folder was restored from a backup
@@ -154,7 +152,8 @@ type homestead struct {
 	news chan reply.Doc
 	// claw is nil where no OpenClaw is run here; inRooms is closed once the bot is.
 	claw    *localClaw
-	adopted *foreignClaw // looked after from now on; nil for none
+	adopted *adoption // of somebody's OpenClaw; nil for none
+	screen  *screen
 	inRooms chan struct{}
 }
 
@@ -209,10 +208,13 @@ func (h *homestead) makeWhole(ctx context.Context) error {
 		crashpoint.At("up.configured")
 	}
 	if h.adopted != nil {
-		return h.adoptClaw(*h.adopted)
+		return h.prepareAdoption(ctx)
 	}
-	if h.claw == nil || h.claw.whole {
+	if h.claw == nil {
 		return nil
+	}
+	if h.claw.whole {
+		return h.claw.keepPort()
 	}
 	accounts, err := h.accounts()
 	if err != nil {
@@ -277,6 +279,9 @@ func (h *homestead) deployment(ctx context.Context, version string) (*deployment
 	c, err := config.Load(h.file)
 	if err != nil {
 		return nil, &exitError{code: 1, text: err.Error()}
+	}
+	if err := h.keepAddress(c.Homeserver.Address); err != nil {
+		return nil, err
 	}
 	c.Homeserver.Address = h.stack.Address()
 	setLevel(h.log, c.Log.Level)

@@ -18,6 +18,10 @@ func (h *homestead) wantClaw(ctx context.Context, p *program, screen *screen) er
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return failed("%v", err)
 	}
+	adopting, err := h.adopting(ctx, p, known)
+	if adopting || err != nil {
+		return err
+	}
 	if !h.options.withOpenClaw && !known.OpenClaw.Run {
 		return nil
 	}
@@ -25,32 +29,29 @@ func (h *homestead) wantClaw(ctx context.Context, p *program, screen *screen) er
 	if err != nil {
 		return err
 	}
-	if !settled {
-		adopt, found, err := h.options.meetForeign(ctx, p, h.data)
-		if err != nil {
-			return err
-		}
-		if adopt {
-			h.adopted = &found
-			return h.options.settleTailscale(ctx, p)
+	claw := &localClaw{data: h.data, file: h.file, log: h.log.WithField("part", "openclaw"), screen: screen, news: h.news, wish: wish, whole: settled && known.OpenClaw.Run}
+	if settled {
+		err = claw.wantPort(&h.options.agent)
+	} else {
+		if err = h.checkPorts(ctx); err == nil {
+			err = claw.wanted(ctx, p, &h.options)
 		}
 	}
-	claw := &localClaw{data: h.data, file: h.file, log: h.log.WithField("part", "openclaw"), screen: screen, news: h.news, wish: wish, whole: settled && known.OpenClaw.Run}
-	if !settled {
-		if err := h.checkPorts(ctx); err != nil {
-			return err
-		}
-		if claw.wish, claw.key, err = h.options.agent.settle(ctx, p, h.options.mayAsk(p)); err != nil {
-			return err
-		}
-		claw.wish.DoctorDue = true
-		if err := h.options.settleTailscale(ctx, p); err != nil {
-			return err
-		}
+	if err != nil {
+		return err
 	}
 	claw.firewall = !h.options.agent.noFirewall
 	h.claw, h.inRooms = claw, make(chan struct{})
 	return nil
+}
+
+// wanted asks what a new one needs to know.
+func (c *localClaw) wanted(ctx context.Context, p *program, o *upOptions) (err error) {
+	if c.wish, c.key, err = o.agent.settle(ctx, p, o.mayAsk(p)); err != nil {
+		return err
+	}
+	c.wish.DoctorDue = true
+	return o.settleTailscale(ctx, p)
 }
 
 // checkPorts looks whether both servers can listen, before anything is made.
@@ -60,7 +61,11 @@ func (h *homestead) checkPorts(ctx context.Context) error {
 			return h.stopped(err)
 		}
 	}
-	err := stack.CheckPort("127.0.0.1", h.options.agent.port)
+	return portTaken(stack.CheckPort("127.0.0.1", h.options.agent.port))
+}
+
+// portTaken words who has the port of OpenClaw's gateway.
+func portTaken(err error) error {
 	var port stack.ErrPortInUse
 	if !errors.As(err, &port) {
 		return err
@@ -70,6 +75,9 @@ func (h *homestead) checkPorts(ctx context.Context) error {
 
 // agentID is the account of the agent that runs here; "" for none.
 func (h *homestead) agentID() string {
+	if h.adopted != nil && h.adopted.Done && h.adopted.Agent != "" {
+		return h.adopted.userID()
+	}
 	if h.claw == nil {
 		return ""
 	}
@@ -96,7 +104,7 @@ func (h *homestead) fetchClaw(ctx context.Context) (during context.Context, stop
 
 // present announces that all is there, or leaves that to the agent's coming.
 func (h *homestead) present(announce func()) {
-	if h.claw == nil {
+	if h.claw == nil && h.adopted == nil {
 		announce()
 		return
 	}
@@ -104,6 +112,9 @@ func (h *homestead) present(announce func()) {
 }
 
 func (h *homestead) runClaw(ctx context.Context, d *deployment, announce func()) error {
+	if h.adopted != nil {
+		return h.runAdoption(ctx, d, announce)
+	}
 	if h.claw == nil {
 		return nil
 	}

@@ -42,6 +42,7 @@ type localClaw struct {
 	wish     agentWish
 	fresh    bool   // whether the agent is being made by this start
 	whole    bool   // whether it has been prepared by an earlier start
+	moved    bool   // whether its gateway has another port than at the last start
 	key      string // of the model, until it is in its file
 	// warmed is closed when a started gateway has told its configuration once.
 	warmed   chan struct{}
@@ -105,7 +106,7 @@ func (c *localClaw) prepare(ctx context.Context, accounts *homeserver.Synapse) e
 	if err := os.MkdirAll(c.folder(), 0o700); err != nil {
 		return fmt.Errorf("make OpenClaw's folder: %w", err)
 	}
-	if err := c.makeAccount(ctx, accounts); err != nil {
+	if err := makeAgentAccount(ctx, accounts, c.wish.Agent, c.secret("agent-"+c.wish.Agent)); err != nil {
 		return err
 	}
 	crashpoint.At("up.agent.registered")
@@ -138,25 +139,24 @@ func (c *localClaw) keepWish() error {
 	return nil
 }
 
-// makeAccount makes the agent's account. Interrupted, it is done again with the
-// same password; somebody else's account is left alone.
-func (c *localClaw) makeAccount(ctx context.Context, accounts *homeserver.Synapse) error {
-	_, missing := os.Stat(c.secret("agent-" + c.wish.Agent))
-	password, err := writeOnce(c.secret("agent-"+c.wish.Agent), freshPassword)
+// makeAgentAccount makes an agent's account. Interrupted, it is done again with
+// the same password; somebody else's account is left alone.
+func makeAgentAccount(ctx context.Context, accounts *homeserver.Synapse, name, passwordFile string) error {
+	_, missing := os.Stat(passwordFile)
+	password, err := writeOnce(passwordFile, freshPassword)
 	if err != nil {
 		return fmt.Errorf("keep the agent's password: %w", err)
 	}
-	account := homeserver.Account{Localpart: c.wish.Agent, Password: homeserver.Secret(password), DisplayName: displayName(c.wish.Agent)}
-	_, err = accounts.Register(ctx, account)
+	_, err = accounts.Register(ctx, homeserver.Account{Localpart: name, Password: homeserver.Secret(password), DisplayName: displayName(name)})
 	var exists homeserver.ErrUserExists
 	switch {
 	case errors.As(err, &exists) && missing != nil:
-		return errors.Join(os.Remove(c.secret("agent-"+c.wish.Agent)),
-			failed("There is an account %s on the homeserver already. Choose another name for the agent with --agent.", c.wish.Agent))
+		return errors.Join(os.Remove(passwordFile),
+			failed("There is an account %s on the homeserver already. Choose another name for the agent with --agent.", name))
 	case errors.As(err, &exists):
 		return nil
 	case err != nil:
-		return fmt.Errorf("make the account %s: %w", c.wish.Agent, err)
+		return fmt.Errorf("make the account %s: %w", name, err)
 	}
 	return nil
 }
@@ -209,6 +209,9 @@ func (c *localClaw) close() {
 func (c *localClaw) start(ctx context.Context, d *deployment) error {
 	c.fresh = !c.wish.Done
 	if err := c.settle(ctx, d); err != nil {
+		return err
+	}
+	if err := c.follow(ctx, d); err != nil {
 		return err
 	}
 	built := make(chan error, 1)

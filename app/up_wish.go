@@ -29,9 +29,26 @@ type agentOptions struct {
 	name, url, keyFile, model string
 	port                      int
 	noFirewall                bool
+	said                      func(flag string) bool
+}
+
+// portSaid is the gateway's port where one was said; else 0.
+func (o *agentOptions) portSaid() (int, error) {
+	if !o.said("gateway-port") {
+		return 0, nil
+	}
+	return o.port, o.checkPort()
+}
+
+func (o *agentOptions) checkPort() error {
+	if o.port < 1 || o.port > 65535 {
+		return usage("--gateway-port %d: a port is a number from 1 to 65535", o.port)
+	}
+	return nil
 }
 
 func (o *agentOptions) flags(flags *pflag.FlagSet) {
+	o.said = flags.Changed
 	flags.StringVar(&o.url, "model-url", "", "the agent's model: the `address` of an OpenAI-compatible server")
 	flags.StringVar(&o.keyFile, "model-key", "", "a `file` with the key for it, - for standard input (or "+keyVariable+"); never the key itself, which everybody on this machine could read")
 	flags.StringVar(&o.model, "model", "", "the model's `name` there")
@@ -47,8 +64,8 @@ func (o agentOptions) settle(ctx context.Context, p *program, mayAsk bool) (wish
 	if err := homeserver.ValidLocalpart(o.name, ""); err != nil || !agentName(o.name) || o.name == botName {
 		return wish, "", usage("--agent %s: an agent's name begins with a small letter, and has small letters, digits and - only", o.name)
 	}
-	if o.port < 1 || o.port > 65535 {
-		return wish, "", usage("--gateway-port %d: a port is a number from 1 to 65535", o.port)
+	if err := o.checkPort(); err != nil {
+		return wish, "", err
 	}
 	if key, err = o.key(p); err != nil {
 		return wish, "", err

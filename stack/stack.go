@@ -137,6 +137,9 @@ func (s *Stack) Start(ctx context.Context) error {
 	if err := s.synapse.launch(ctx); err != nil {
 		return err
 	}
+	if err := s.keepListen(); err != nil {
+		return err
+	}
 	s.options.Progress(Event{Step: StepStart, Percent: 100})
 	return nil
 }

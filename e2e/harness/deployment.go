@@ -89,8 +89,11 @@ func (d *Deployment) Up(ctx context.Context, flags ...string) error {
 		return err
 	}
 	defer out.Close()
-	d.Process, err = start(d.Binary, d.Env, in, append([]string{"up", "--data", d.DataDir, "--listen", loopback(d.port),
-		"--server-name", ServerName, "--owner", "mila", "--yes", "--json"}, flags...)...)
+	words := []string{"up", "--data", d.DataDir, "--server-name", ServerName, "--owner", "mila", "--yes", "--json"}
+	if d.port != 0 {
+		words = append(words, "--listen", loopback(d.port))
+	}
+	d.Process, err = start(d.Binary, d.Env, in, append(words, flags...)...)
 	in.Close()
 	if err != nil {
 		return err
@@ -116,6 +119,15 @@ func (d *Deployment) readReady(ctx context.Context, out io.Reader) error {
 	d.Ready = ready
 	return nil
 }
+
+// Move has the homeserver listen on another port from its next start on.
+func (d *Deployment) Move() (err error) {
+	d.port, err = FreePort()
+	return err
+}
+
+// ListensAsBefore leaves it to the program where the homeserver listens.
+func (d *Deployment) ListensAsBefore() { d.port = 0 }
 
 // Listen is the homeserver's HOST:PORT.
 func (d *Deployment) Listen() string { return loopback(d.port) }

@@ -42,9 +42,24 @@ func OpenClawConfig(port int) string {
 `, port)
 }
 
-// StartOpenClaw runs the gateway on the configuration at path, and returns when
-// it is ready, which takes about half a minute.
-func StartOpenClaw(ctx context.Context, path string, port int) (*OpenClaw, error) {
+// WithMatrix gives a state folder of OpenClaw the Matrix plugin, and returns the
+// environment with which it works on this machine.
+func WithMatrix(ctx context.Context, state string) (env string, err error) {
+	installed, err := programs.Install(ctx, programs.DefaultCache(), func(programs.Step) {})
+	if err != nil {
+		return "", err
+	}
+	if err := installed.Plant(state); err != nil {
+		return "", err
+	}
+	noMounts := func(context.Context, string, string) (bool, error) { return false, nil }
+	options, err := programs.NodeOptions(filepath.Join(state, "preload"), installed.Probe(ctx, state, noMounts))
+	return "NODE_OPTIONS=" + options, err
+}
+
+// StartOpenClaw runs the gateway on the configuration at path, with more
+// environment, and returns when it is ready, which takes about half a minute.
+func StartOpenClaw(ctx context.Context, path string, port int, env ...string) (*OpenClaw, error) {
 	installed, err := programs.Install(ctx, programs.DefaultCache(), func(programs.Step) {})
 	if err != nil {
 		return nil, err
@@ -57,6 +72,7 @@ func StartOpenClaw(ctx context.Context, path string, port int) (*OpenClaw, error
 	defer log.Close()
 	o.gateway = exec.Command(filepath.Join(o.Bin, "openclaw"), "gateway", "run")
 	o.gateway.Env = append(os.Environ(), "PATH="+installed.Path(), "OPENCLAW_CONFIG_READONLY=1", "OPENCLAW_CONFIG_PATH="+path, "OPENCLAW_STATE_DIR="+filepath.Dir(path))
+	o.gateway.Env = append(o.gateway.Env, env...)
 	o.gateway.Stdout, o.gateway.Stderr = log, log
 	o.gateway.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // it starts others
 	if err := o.gateway.Start(); err != nil {
@@ -90,6 +106,15 @@ func (o *OpenClaw) awaitReady(ctx context.Context) error {
 // Env puts its programs first on the PATH of a program that is started.
 func (o *OpenClaw) Env() string {
 	return "PATH=" + o.Bin + string(os.PathListSeparator) + os.Getenv("PATH")
+}
+
+// Said is the end of what it has said.
+func (o *OpenClaw) Said() string {
+	said, err := os.ReadFile(o.log)
+	if err != nil {
+		return fmt.Sprint(err)
+	}
+	return string(said[max(0, len(said)-6000):])
 }
 
 // Stop ends it.

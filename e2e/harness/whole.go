@@ -17,7 +17,9 @@ import (
 type Whole struct {
 	*Deployment
 	Model *Model
-	flags []string
+	// GatewayPort is where OpenClaw's gateway listens at first.
+	GatewayPort int
+	flags       []string
 }
 
 // NewWhole prepares one in dir with an agent of this name. The program has made
@@ -80,7 +82,7 @@ func (d *Deployment) withModel(agent string) (*Whole, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Whole{d, m, []string{"--with-openclaw", "--agent", agent, "--model-url", m.URL, "--model-key", key, "--gateway-port", strconv.Itoa(port), "--no-firewall"}}, nil
+	return &Whole{d, m, port, []string{"--with-openclaw", "--agent", agent, "--model-url", m.URL, "--model-key", key, "--gateway-port", strconv.Itoa(port), "--no-firewall"}}, nil
 }
 
 // Walled lets the program make the isolated network: for tests that have a

@@ -1,0 +1,23 @@
+package stack
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+)
+
+func (l layout) listen() string { return filepath.Join(l.dir, "synapse", "listen") }
+
+// keepListen writes down where the homeserver has come to listen: it is all
+// addresses or one, which Address does not tell.
+func (s *Stack) keepListen() error {
+	return writeFile(s.layout.listen(), []byte(net.JoinHostPort(s.host, strconv.Itoa(s.port))))
+}
+
+// KnownListen returns the HOST:PORT at which the homeserver of a data folder
+// listened when it last answered.
+func KnownListen(dir string) (string, bool) {
+	listen, err := os.ReadFile(filepath.Join(dir, "synapse", "listen"))
+	return string(listen), err == nil
+}
