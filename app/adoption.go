@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,7 +38,6 @@ type adoption struct {
 	Done bool `json:"done"`
 
 	data, server string
-	yes          bool // said yes to beforehand
 }
 
 // unknownRoom stands for the chat room's id where it is shown before the room is
@@ -229,6 +229,7 @@ func (h *homestead) runAdoption(ctx context.Context, d *deployment, announce fun
 	case <-h.inRooms:
 	}
 	defer announce()
+	seen := !h.adopted.Done // the difference, before the yes
 	doc, err := h.adopted.bring(ctx, d)
 	if ctx.Err() != nil {
 		return nil
@@ -242,8 +243,8 @@ func (h *homestead) runAdoption(ctx context.Context, d *deployment, announce fun
 		doc = reply.Sayf("❌ OpenClaw was not adopted; the log in %s tells why. fraktalia up --adopt tries again.", filepath.Join(h.data, "logs"))
 	}
 	if len(doc) > 0 {
-		h.screen.say("%s", doc.Text())
-		d.bot.Alert(ctx, doc)
+		h.screen.say("%s", slices.DeleteFunc(slices.Clone(doc), func(b reply.Block) bool { _, code := b.(reply.Code); return code && seen }).Text())
+		h.pass(doc)
 	}
 	return nil
 }

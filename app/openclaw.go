@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -128,6 +130,9 @@ func (a *agents) write(ctx context.Context, written command.Written, do func() (
 	}
 	a.guard.Own(changes)
 	written(changes, asked == nil)
+	if beginsToTell(asked, changes) {
+		asked = a.awaitTelling(ctx)
+	}
 	if asked != nil {
 		a.log.WithError(asked).Info("the gateway was not asked whether it applied a change")
 		return openclaw.Outcome{Changes: changes, Verdict: openclaw.Unknown, Err: asked}, nil
@@ -137,6 +142,38 @@ func (a *agents) write(ctx context.Context, written command.Written, do func() (
 	outcome, err := a.gateway.Follow(ctx, before, asked, changes)
 	a.guard.Own(outcome.PutBack)
 	return outcome, err
+}
+
+// beginsToTell says whether a gateway that could not be asked has the plugin for
+// that from now on.
+func beginsToTell(asked error, changes []openclaw.Change) bool {
+	var refused *openclaw.GatewayStatusError
+	if !errors.As(asked, &refused) || refused.Status != http.StatusNotFound {
+		return false
+	}
+	return slices.ContainsFunc(changes, func(c openclaw.Change) bool {
+		return bytes.Count(c.After, []byte("admin-http-rpc")) > bytes.Count(c.Before, []byte("admin-http-rpc"))
+	})
+}
+
+// awaitTelling waits until the gateway has started with its new plugin.
+func (a *agents) awaitTelling(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, applyLimit)
+	defer cancel()
+	for {
+		_, err := a.gateway.State(ctx)
+		var refused *openclaw.GatewayStatusError
+		var down *openclaw.GatewayDownError
+		waits := errors.As(err, &refused) && refused.Status == http.StatusNotFound || errors.As(err, &down)
+		if !waits {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(askAgain):
+		}
+	}
 }
 
 // runsWith says whether a gateway that runs with a file runs with ours.

@@ -168,6 +168,7 @@ func (h *homestead) start(ctx context.Context, screen *screen) error {
 	if err := h.startBoth(ctx); err != nil {
 		return errors.Join(err, h.stack.Close())
 	}
+	h.tellUpgrade()
 	if err := h.makeWhole(ctx); err != nil {
 		return errors.Join(err, h.stack.Close())
 	}

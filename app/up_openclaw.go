@@ -40,10 +40,13 @@ type localClaw struct {
 	file     string // fraktalia.yaml
 	firewall bool   // whether the isolated network may be made
 	wish     agentWish
-	fresh    bool   // whether the agent is being made by this start
-	whole    bool   // whether it has been prepared by an earlier start
-	moved    bool   // whether its gateway has another port than at the last start
-	key      string // of the model, until it is in its file
+	fresh    bool // whether the agent is being made by this start
+	whole    bool // whether it has been prepared by an earlier start
+	// unfetched says why the pinned release could not be had, where an earlier one
+	// goes on.
+	unfetched error
+	moved     bool   // whether its gateway has another port than at the last start
+	key       string // of the model, until it is in its file
 	// warmed is closed when a started gateway has told its configuration once.
 	warmed   chan struct{}
 	log      *logrus.Entry
@@ -89,16 +92,6 @@ func knownWish(data string) (w agentWish, known bool, err error) {
 		return w, false, fmt.Errorf("read %s: %w", wishFile(data), err)
 	}
 	return w, true, nil
-}
-
-// fetch brings OpenClaw's programs.
-func (c *localClaw) fetch(ctx context.Context) (err error) {
-	folder := programs.DefaultCache()
-	if folder == "" {
-		folder = filepath.Join(c.folder(), "programs")
-	}
-	c.programs, err = programs.Install(ctx, folder, func(s programs.Step) { c.screen.part(clawSteps[s]) })
-	return err
 }
 
 // prepare makes the agent's account and writes down what is wanted.
@@ -221,7 +214,8 @@ func (c *localClaw) start(ctx context.Context, d *deployment) error {
 	return errors.Join(begun, err)
 }
 
-func (c *localClaw) startGateway(ctx context.Context, d *deployment) error {
+// launch starts the gateway of the release in use.
+func (c *localClaw) launch(ctx context.Context, d *deployment) error {
 	if err := c.programs.Plant(c.folder()); err != nil {
 		return err
 	}

@@ -110,7 +110,7 @@ func (r *run) plannedAddition(ctx context.Context, wish agentWish) (*addition, e
 	if _, err := config.Plan(openclaw.AddAgent(wish.NewAgent)); err != nil {
 		return nil, r.configProblem(err)
 	}
-	if a.guest, err = r.accountFor(config, wish); err != nil {
+	if a.guest, err = r.accountFor(config, &a.wish); err != nil {
 		return nil, err
 	}
 	for _, plan := range []func(context.Context, *openclaw.Config) error{a.planID, a.planRoom, a.planSandbox, a.planWorkspace} {
@@ -122,7 +122,10 @@ func (r *run) plannedAddition(ctx context.Context, wish agentWish) (*addition, e
 }
 
 // accountFor is the account with which a new agent will speak.
-func (r *run) accountFor(config *openclaw.Config, wish agentWish) (agentAccount, error) {
+func (r *run) accountFor(config *openclaw.Config, wish *agentWish) (agentAccount, error) {
+	if wish.account == "" {
+		wish.account = config.AccountOn(r.Settings.ServerName, wish.ID)
+	}
 	if !config.HasMatrixAccount(wish.account) {
 		return agentAccount{}, Sorry("OpenClaw has no Matrix account %.60q in channels.matrix.accounts. I do not make one: make it there, or leave --account away, and the agent speaks with OpenClaw's own account, as others may.", wish.account)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/githabideri/fraktalia/openclaw"
+	"github.com/githabideri/fraktalia/openclaw/json5"
 	"github.com/githabideri/fraktalia/reply"
 )
 
@@ -33,7 +34,13 @@ func (r *run) bindCommand() *cobra.Command {
 			if err != nil {
 				return reply.Answer{}, r.configProblem(err)
 			}
-			edit := openclaw.Bind(openclaw.BindRoom{AgentID: args[0], Room: id, Account: account})
+			edit := func(c *openclaw.Config) ([]json5.Operation, error) {
+				bind := openclaw.BindRoom{AgentID: args[0], Room: id, Account: account}
+				if account == "" {
+					bind.Account = c.AccountOn(r.Settings.ServerName, args[0])
+				}
+				return openclaw.Bind(bind)(c)
+			}
 			return r.change(ctx, change{what: "bind " + args[0] + " " + id, edit: edit})
 		}),
 	}

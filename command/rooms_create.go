@@ -204,7 +204,7 @@ func (r *run) agentAccount(agent string) (agentAccount, error) {
 	if _, err := config.Agent(agent); err != nil {
 		return agentAccount{}, r.configProblem(err)
 	}
-	guest := agentAccount{agent: agent, account: config.MatrixAccount(agent)}
+	guest := agentAccount{agent: agent, account: config.AccountOn(r.Settings.ServerName, agent)}
 	err = r.identify(config, &guest)
 	return guest, err
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/githabideri/fraktalia/openclaw/json5"
 )
@@ -114,6 +115,22 @@ func (c *Config) accountOf(user string) string {
 		}
 	}
 	return ""
+}
+
+// AccountOn is the Matrix account with which an agent speaks in rooms of a server: the one it has, where that is on the
+// server; else the default one, or another that is. Where none is known to be, it is the one it has.
+func (c *Config) AccountOn(server, agent string) string {
+	names := []string{c.MatrixAccount(agent), ""}
+	accounts, _ := follow(c.Value(), matrixPath().Then(json5.Key("accounts")))
+	for _, m := range accounts.Members {
+		names = append(names, m.Key)
+	}
+	for _, name := range names {
+		if strings.HasSuffix(c.MatrixUser(name), ":"+server) {
+			return name
+		}
+	}
+	return names[0]
 }
 
 // roomSettings are those of a room in which everybody is heard, also where the channel hears only some.

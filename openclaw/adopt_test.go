@@ -50,3 +50,21 @@ func TestDeaf(t *testing.T) {
 		}
 	}
 }
+
+// In rooms of our server an agent speaks with an account of our server, whatever
+// OpenClaw's default one is.
+func TestAccountOn(t *testing.T) {
+	const elsewhere = `channels: { matrix: { userId: '@max:other', accounts: { ours: { userId: '@max:h' } } } }`
+	for text, want := range map[string]string{
+		`{ ` + elsewhere + ` }`: "ours",
+		`{ bindings: [{ agentId: 'max', match: { channel: 'matrix' } }], ` + elsewhere + ` }`:                          "ours",
+		`{ channels: { matrix: { userId: '@max:h', accounts: { two: { userId: '@mix:h' } } } } }`:                      "",
+		`{ channels: { matrix: { accounts: { one: { userId: '@a:other' }, two: { userId: '@mix:h' } } } } }`:           "two",
+		`{ channels: { matrix: { accessToken: 'x' } } }`:                                                               "",
+		`{ bindings: [{ agentId: 'max', match: { channel: 'matrix', accountId: 'two' } }], channels: { matrix: {} } }`: "two",
+	} {
+		if got := loadText(t, text).AccountOn("h", "max"); got != want {
+			t.Errorf("%s: %q, not %q", text, got, want)
+		}
+	}
+}

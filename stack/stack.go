@@ -47,6 +47,8 @@ type Stack struct {
 	layout     layout
 	lock       *os.File
 	synapse    *service
+	venv       string   // of the Synapse that is run
+	upgrade    *Upgrade // where that is, or should be, a newer one
 	serverName string
 	host       string
 	port       int
@@ -110,7 +112,7 @@ func (s *Stack) Prepare(ctx context.Context) (err error) {
 	if s.serverName, err = s.settleServerName(ctx); err != nil {
 		return err
 	}
-	if err = Install(ctx, s.layout.venv(), s.options.Cache, s.options.Progress); err != nil {
+	if err = s.installSynapse(ctx); err != nil {
 		return err
 	}
 	return s.configure()
@@ -134,7 +136,7 @@ func (s *Stack) Start(ctx context.Context) error {
 		address: s.Address() + "/_matrix/client/versions", command: s.synapseCommand,
 		onCrash: s.options.OnCrash, onRecovered: s.options.OnRecovered,
 	}
-	if err := s.synapse.launch(ctx); err != nil {
+	if err := s.launch(ctx); err != nil {
 		return err
 	}
 	if err := s.keepListen(); err != nil {
@@ -169,7 +171,7 @@ func (s *Stack) synapseCommand() *exec.Cmd {
 	if _, err := os.Stat(s.layout.localConfig()); err == nil {
 		args = append(args, "-c", s.layout.localConfig())
 	}
-	cmd := exec.Command(filepath.Join(s.layout.venv(), "bin", "python"), args...)
+	cmd := exec.Command(filepath.Join(s.venv, "bin", "python"), args...)
 	cmd.Dir = filepath.Dir(s.layout.config())
 	cmd.Env = childEnvironment("PYTHONUNBUFFERED=1")
 	return cmd
