@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/githabideri/fraktalia/aside"
+	"github.com/githabideri/fraktalia/crashpoint"
 	"github.com/githabideri/fraktalia/openclaw/programs"
 	"github.com/githabideri/fraktalia/reply"
 	"github.com/githabideri/fraktalia/stack"
@@ -76,6 +77,7 @@ func (c *localClaw) startGateway(ctx context.Context, d *deployment) error {
 	if err := errors.Join(before.Keep(), c.programs.Take(ctx, c.folder())); err != nil {
 		return err
 	}
+	crashpoint.At("upgrade.taken")
 	err = c.launch(ctx, d)
 	if err == nil {
 		return c.upgraded(old)

@@ -66,6 +66,8 @@ func keepsAll(before, after string) bool {
 func TestAnOpenClawIsAdopted(t *testing.T) {
 	for name, channel := range map[string]string{"without Matrix": "", "of an older form, with Matrix elsewhere": channelElsewhere} {
 		t.Run(name, func(t *testing.T) {
+			shared.gateway.Lock()
+			t.Cleanup(shared.gateway.Unlock)
 			ctx := patient(t)
 			m, err := harness.StartModel("")
 			must(t, err)

@@ -33,6 +33,12 @@ type house struct {
 // than usual its configuration has.
 func moveInHouse(t *testing.T, name string, config ...string) *house {
 	t.Helper()
+	return moveInHouseBy(t, shared.Binary, name, config...)
+}
+
+// moveInHouseBy is moveInHouse with another build of the program.
+func moveInHouseBy(t *testing.T, binary, name string, config ...string) *house {
+	t.Helper()
 	shared.gateway.Lock() // two at once keep a small machine so busy that neither is ready in time
 	t.Cleanup(shared.gateway.Unlock)
 	ctx := patient(t)
@@ -41,7 +47,7 @@ func moveInHouse(t *testing.T, name string, config ...string) *house {
 	must(t, os.MkdirAll(dir, 0o700))
 	image := "fraktalia-e2e-" + agent + ":test"
 	engine := ownEngine(ctx, t, dir, name, image)
-	whole, err := harness.NewWhole(ctx, shared.Binary, dir, agent, image, engine.Env())
+	whole, err := harness.NewWhole(ctx, binary, dir, agent, image, engine.Env())
 	must(t, err)
 	for pair := range slices.Chunk(config, 2) {
 		must(t, whole.SetConfig(pair[0], pair[1]))
