@@ -10,7 +10,9 @@
 package programs
 
 import (
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -38,13 +40,19 @@ type Programs struct{ dir string }
 func At(dir string) Programs { return Programs{dir: dir} }
 
 // DefaultCache is the folder, in the user's cache, of this release's
-// installation; "" where there is no cache folder.
+// installation; "" where there is no cache folder. One of the same release with
+// other pins, such as another Node, is left alone: a gateway may run from it.
 func DefaultCache() string {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return ""
 	}
-	return filepath.Join(cache, "fraktalia", "openclaw-"+OpenClawVersion)
+	folder := filepath.Join(cache, "fraktalia", "openclaw-"+OpenClawVersion)
+	if have, err := os.ReadFile(filepath.Join(folder, stampName)); err == nil && string(have) != stamp() {
+		sum := sha256.Sum256([]byte(stamp()))
+		folder += "-" + hex.EncodeToString(sum[:4])
+	}
+	return folder
 }
 
 // Bin is the folder of the programs, for a PATH: openclaw and node.

@@ -168,3 +168,54 @@ func TestPlant(t *testing.T) {
 		t.Error("the record was replaced")
 	}
 }
+
+// A state folder tells which installation it works with, and takes another.
+func TestAStateFolderTakesAnotherInstallation(t *testing.T) {
+	p, state := installed(t), t.TempDir()
+	if _, ours, err := Of(t.Context(), state); err != nil || ours {
+		t.Errorf("of an empty folder: %v, %v", ours, err)
+	}
+	if err := p.Plant(state); err != nil {
+		t.Fatal(err)
+	}
+	if got, ours, err := Of(t.Context(), state); err != nil || !ours || got.Dir() != p.Dir() || got.Version() != OpenClawVersion {
+		t.Errorf("%+v, %v, %v", got, ours, err)
+	}
+	for path, want := range map[string]string{"/cache/openclaw-1/seed/npm/projects/x/node_modules/@openclaw/matrix": "/cache/openclaw-1", "/home/mila/.openclaw/npm/x": ""} {
+		db, err := openState(state, "rw")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Exec("UPDATE config_machine_state SET value_json = json_set(value_json, '$.index.installRecords.matrix.installPath', ?), updated_at_ms = 1 WHERE state_key = ?", path, indexKey); err != nil {
+			t.Fatal(err)
+		}
+		db.Close()
+		got, ours, err := Of(t.Context(), state)
+		if err != nil || ours != (want != "") || ours && got.Dir() != want || got.Version() != "" {
+			t.Errorf("%s: %+v, %v, %v", path, got, ours, err)
+		}
+	}
+	if err := p.Take(t.Context(), state); err != nil {
+		t.Fatal(err)
+	}
+	if got, ours, err := Of(t.Context(), state); err != nil || !ours || got.Dir() != p.Dir() {
+		t.Errorf("%+v, %v, %v", got, ours, err)
+	}
+}
+
+// An installation of the same release with other pins is left alone.
+func TestOtherPinsHaveAnotherFolder(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	plain := DefaultCache()
+	if err := os.MkdirAll(plain, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for text, same := range map[string]bool{stamp(): true, "of another Node": false} {
+		if err := os.WriteFile(filepath.Join(plain, stampName), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := DefaultCache(); (got == plain) != same || filepath.Dir(got) != filepath.Dir(plain) {
+			t.Errorf("%q: %s", text, got)
+		}
+	}
+}
