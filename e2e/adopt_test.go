@@ -87,6 +87,7 @@ func TestAnOpenClawIsAdopted(t *testing.T) {
 			wantClaw(t, path, before) // it does not write by itself
 			must(t, d.Up(ctx, "--adopt", "--agent", "max"))
 			t.Cleanup(func() { must(t, d.Down(within(t))) })
+			must(t, d.Process.AwaitSaid(ctx, "applied by the gateway"))
 			said := d.Process.Said()
 			after, err := os.ReadFile(path)
 			must(t, err)
@@ -314,9 +315,7 @@ func TestAnAdoptionIsNotMadeOfAnotherFile(t *testing.T) {
 	must(t, os.WriteFile(path, []byte(since), 0o600))
 	must(t, d.Up(ctx))
 	wantClaw(t, path, since)
-	if said := d.Process.Said(); !strings.Contains(said, "has been changed since it was shown to you") {
-		t.Errorf("it says\n%s", said)
-	}
+	must(t, d.Process.AwaitSaid(ctx, "has been changed since it was shown to you"))
 	must(t, d.Process.Stop(ctx))
 	must(t, d.Up(ctx)) // not asked for again, so nothing is done
 	wantClaw(t, path, since)

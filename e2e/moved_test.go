@@ -39,9 +39,8 @@ func TestTheAgentFollowsTheHomeserver(t *testing.T) {
 	want := strings.Replace(string(before), was, h.Homeserver, 1)
 	want = strings.Replace(want, "port: "+strconv.Itoa(h.GatewayPort), "port: "+strconv.Itoa(port), 1)
 	wantClaw(t, path, want)
-	if said := h.Process.Said(); !strings.Contains(said, "OpenClaw's configuration follows") || !strings.Contains(said, "+      homeserver: \""+h.Homeserver+"\"") {
-		t.Errorf("it says\n%s", said)
-	}
+	must(t, h.Process.AwaitSaid(ctx, "OpenClaw's configuration follows"))
+	must(t, h.Process.AwaitSaid(ctx, "+      homeserver: \""+h.Homeserver+"\""))
 	owner, err := h.Owner(ctx)
 	must(t, err)
 	t.Cleanup(func() { owner.Close() })

@@ -57,8 +57,6 @@ func (h *house) goesOn(ctx context.Context, t *testing.T, binary, want string, e
 	h.Binary, h.Env = binary, append(usual[:len(usual):len(usual)], env...)
 	defer func() { h.Env = usual }()
 	must(t, h.Up(ctx))
-	if said := h.Process.Said(); !strings.Contains(said, want) {
-		t.Errorf("no word of %q:\n%s", want, said)
-	}
+	must(t, h.Process.AwaitSaid(ctx, want))
 	h.asks(ctx, t, h.chat, `say: "`+t.Name()+`"`, t.Name())
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -45,6 +46,19 @@ func (p *Process) PID() int { return p.cmd.Process.Pid }
 
 // Said is what the process wrote to standard error.
 func (p *Process) Said() string { return p.noise.String() }
+
+// AwaitSaid waits until the process has written something to standard error: what
+// it says there may come a moment later than what it says on standard output.
+func (p *Process) AwaitSaid(ctx context.Context, text string) error {
+	for !strings.Contains(p.Said(), text) {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the program does not say %q: %w\n%s", text, ctx.Err(), p.Said())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	return nil
+}
 
 // Stop asks the process to end, as Ctrl-C does, and waits until it has.
 func (p *Process) Stop(ctx context.Context) error {
