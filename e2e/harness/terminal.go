@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -18,6 +19,7 @@ type Terminal struct {
 	cmd    *exec.Cmd
 	master *os.File
 	shown  *noise
+	read   chan struct{} // closed when all that was shown has been read
 	done   chan error
 }
 
@@ -28,14 +30,17 @@ func (d *Deployment) OnTerminal(args ...string) (*Terminal, error) {
 		return nil, fmt.Errorf("open a terminal: %w", err)
 	}
 	defer slave.Close()
-	t := &Terminal{cmd: exec.Command(d.Binary, args...), master: master, shown: &noise{}, done: make(chan error, 1)}
+	t := &Terminal{cmd: exec.Command(d.Binary, args...), master: master, shown: &noise{}, read: make(chan struct{}), done: make(chan error, 1)}
 	t.cmd.Env = append(os.Environ(), d.Env...)
 	t.cmd.Stdin, t.cmd.Stdout, t.cmd.Stderr = slave, slave, slave
 	t.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := t.cmd.Start(); err != nil {
 		return nil, errors.Join(err, master.Close())
 	}
-	go func() { _, _ = master.WriteTo(t.shown) }() // it ends with an error when the other end is closed
+	go func() {
+		defer close(t.read)
+		_, _ = io.Copy(t.shown, master) // it ends with an error when the other end is closed
+	}()
 	go func() { t.done <- t.cmd.Wait() }()
 	return t, nil
 }
@@ -84,6 +89,10 @@ func (t *Terminal) Ended(ctx context.Context) error {
 	defer t.master.Close()
 	select {
 	case err := <-t.done:
+		select {
+		case <-t.read:
+		case <-ctx.Done():
+		}
 		return err
 	case <-ctx.Done():
 		_ = t.cmd.Process.Kill()
