@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -60,10 +61,11 @@ func (p *program) restore(ctx context.Context, from, data, secrets string) error
 	if err != nil {
 		return err
 	}
-	if err := readable(ctx, from); err != nil {
+	device, err := readable(ctx, from)
+	if err != nil {
 		return err
 	}
-	keys, err := keysFrom(secrets, data)
+	keys, err := keysFor(device, secrets, data)
 	if err != nil {
 		return err
 	}
@@ -88,33 +90,31 @@ func (p *program) restore(ctx context.Context, from, data, secrets string) error
 	return nil
 }
 
-// readable refuses what is no backup, or none for this program.
-func readable(ctx context.Context, from string) error {
+// readable refuses what is no backup, or none for this program, and returns the
+// bot's device in it.
+func readable(ctx context.Context, from string) (device string, err error) {
 	s, err := store.Inspect(ctx, filepath.Join(from, "fraktalia.db"))
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return failed("%s is no backup: there is no fraktalia.db in it. Backups are the folders in backups/ of the data folder, named by their time.", from)
+		return "", failed("%s is no backup: there is no fraktalia.db in it. Backups are the folders in backups/ of the data folder, named by their time.", from)
 	case err != nil:
-		return failed("%s cannot be read: %s. Take another backup.", filepath.Join(from, "fraktalia.db"), rootCause(err))
+		return "", failed("%s cannot be read: %s. Take another backup.", filepath.Join(from, "fraktalia.db"), rootCause(err))
 	case len(s.Damage) > 0:
-		return failed("%s is damaged: %s. Take another backup.", filepath.Join(from, "fraktalia.db"), s.Damage[0])
+		return "", failed("%s is damaged: %s. Take another backup.", filepath.Join(from, "fraktalia.db"), s.Damage[0])
 	case s.Version > s.Newest:
-		return failed("This backup was made by a newer fraktalia. Restore it with that one.")
+		return "", failed("This backup was made by a newer fraktalia. Restore it with that one.")
 	}
-	return nil
+	return s.Device, nil
 }
 
 // pickleKey is the key without which the database's room keys cannot be read.
 const pickleKey = "pickle-key"
 
-// keysFrom are the keys to be put into a data folder; none where it has its own
-// and no others are named.
-func keysFrom(secrets, data string) (keys []backup.Place, err error) {
+// keysFor are the keys of a device to be put into a data folder; none where it
+// has its own and no others are named.
+func keysFor(device, secrets, data string) (keys []backup.Place, err error) {
 	if secrets == "" {
-		if _, err := os.Stat(filepath.Join(data, "secrets", pickleKey)); err != nil {
-			return nil, failed("There are no keys in %s, and none are in a backup: without them the bot cannot read its own database. --secrets names a copy of the folder secrets of the old data folder.", filepath.Join(data, "secrets"))
-		}
-		return nil, nil
+		return nil, ownKeys(device, filepath.Join(data, "secrets"))
 	}
 	entries, err := os.ReadDir(secrets)
 	if err != nil {
@@ -125,10 +125,25 @@ func keysFrom(secrets, data string) (keys []backup.Place, err error) {
 			keys = append(keys, backup.Place{Name: entry.Name(), Path: filepath.Join("secrets", entry.Name())})
 		}
 	}
-	if _, err := os.Stat(filepath.Join(secrets, pickleKey)); err != nil {
+	if !isThere(secrets, pickleKey) {
 		return nil, failed("%s is no copy of the folder secrets: there is no %s in it.", secrets, pickleKey)
 	}
 	return keys, nil
+}
+
+// ownKeys wants the keys in a data folder to be those of the bot's device.
+func ownKeys(device, folder string) error {
+	if !isThere(folder, pickleKey) {
+		return failed("There are no keys in %s, and none are in a backup: without them the bot cannot read its own database. --secrets names a copy of the folder secrets of the old data folder.", folder)
+	}
+	var session struct {
+		Device string `json:"device_id"`
+	}
+	text, err := os.ReadFile(filepath.Join(folder, "bot-session.json"))
+	if err == nil && json.Unmarshal(text, &session) == nil && device != "" && session.Device != device {
+		return failed("The keys in %s are of another device of the bot's (%s) than this backup (%s). If they are of another installation, --secrets names a copy of the folder secrets that belongs to the backup; if they are the right ones all the same, say --secrets %[1]s.", folder, session.Device, device)
+	}
+	return nil
 }
 
 // holdIdle takes a data folder on which nothing runs.

@@ -64,6 +64,11 @@ func TestABackupIsRestoredOnANewMachine(t *testing.T) {
 	refused("is no backup: there is no fraktalia.db in it", safe, "--data", d.DataDir)
 	refused("--secrets names a copy of the folder secrets", backup, "--data", d.DataDir)
 	refused("is no copy of the folder secrets", backup, "--data", d.DataDir, "--secrets", safe)
+	others := filepath.Join(d.DataDir, "secrets") // as a set-up on the new machine would have made them
+	must(t, os.MkdirAll(others, 0o700))
+	must(t, os.WriteFile(filepath.Join(others, "pickle-key"), []byte("another\n"), 0o600))
+	must(t, os.WriteFile(filepath.Join(others, "bot-session.json"), []byte(`{"device_id":"ANOTHER"}`), 0o600))
+	refused("are of another device of the bot's (ANOTHER)", backup, "--data", d.DataDir)
 	refused("holds something else", backup, "--data", safe, "--secrets", filepath.Join(safe, "secrets"))
 	out, err := exec.CommandContext(within(t), d.Binary, "restore", backup, "--data", d.DataDir, "--secrets", filepath.Join(safe, "secrets")).CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "fraktalia.yaml, packages.yaml, fraktalia.db, homeserver.db") || !strings.Contains(string(out), "synapse/media") || !strings.Contains(string(out), "fraktalia up --data") {

@@ -21,6 +21,7 @@ type Standing struct {
 	Size    int64    // bytes
 	Log     int64    // bytes of the write-ahead log beside it
 	Damage  []string // what is wrong inside; none where it is whole
+	Device  string   // the bot's, whose keys are in it; "" where it never logged in
 }
 
 // mostDamage bounds what is told of a damaged file.
@@ -47,6 +48,7 @@ func Inspect(ctx context.Context, path string) (s Standing, err error) {
 	}
 	if len(s.Damage) == 0 {
 		err = db.QueryRowContext(ctx, "SELECT version FROM fraktalia_version").Scan(&s.Version)
+		_ = db.QueryRowContext(ctx, "SELECT device_id FROM crypto_account").Scan(&s.Device) // no row, or no table yet
 	}
 	return s, err
 }
