@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/sirupsen/logrus"
 
@@ -29,6 +30,10 @@ type GatewayOptions struct {
 	OnCrash     func(Crash)     // told when it ended by itself, before it is restarted; may be nil
 	OnRecovered func(Recovered) // told when it answers again after that; may be nil
 }
+
+// gatewayPatience is longer than a homeserver's: it is ready after 20 s on a
+// machine with nothing else to do, and was seen to take six times that.
+const gatewayPatience = 5 * time.Minute
 
 // Gateway is OpenClaw's gateway as a supervised child of ours. Start, Run and
 // Close are called in this order from one goroutine.
@@ -52,7 +57,7 @@ func NewGateway(o GatewayOptions) *Gateway {
 	g.service = &service{
 		name: "OpenClaw's gateway", log: o.Log, console: o.Console, tells: o.Console,
 		address: "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(o.Port)) + "/ready",
-		command: g.command, onCrash: o.OnCrash, onRecovered: o.OnRecovered,
+		command: g.command, patience: gatewayPatience, onCrash: o.OnCrash, onRecovered: o.OnRecovered,
 	}
 	return g
 }

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,8 @@ type service struct {
 	tells   string // the file to look into, where that is another one
 	address string // a request to it is answered with 200 once the service is ready
 	command func() *exec.Cmd
+	// patience is how long it may take to the first answer; 0 is readyPatience.
+	patience time.Duration
 
 	onCrash     func(Crash)
 	onRecovered func(Recovered)
@@ -113,7 +116,7 @@ func (s *service) awaitReady(ctx context.Context) error {
 			return fmt.Errorf("wait for %s: %w", s.name, ctx.Err())
 		case <-time.After(readyPoll):
 		}
-		if after := time.Since(begun); after > readyPatience {
+		if after := time.Since(begun); after > cmp.Or(s.patience, readyPatience) {
 			s.child.stop(stopPatience)
 			return ErrNotReady{Program: s.name, After: after, Log: s.tells}
 		}
