@@ -38,7 +38,7 @@ func TestWithOpenClawRefuses(t *testing.T) {
 		"There is no such file":                               {"--model-key", "sk-1234"},
 		"There is no key in what --model-key names":           {"--model-url", m.URL, "--model-key", empty},
 		"Port " + port + ", for OpenClaw's gateway, is taken": {"--model-url", m.URL, "--model-key", right, "--gateway-port", port},
-		"Port " + port + " is taken by e2e.test":              {"--model-url", m.URL, "--model-key", right, "--listen", taken.Addr().String()},
+		"Port " + port + " is taken by e2e":                   {"--model-url", m.URL, "--model-key", right, "--listen", taken.Addr().String()},
 		"--agent Mox: an agent's name begins with":            {"--model-url", m.URL, "--model-key", right, "--agent", "Mox"},
 		"--agent fraktalia: an agent's name begins with":      {"--model-url", m.URL, "--model-key", right, "--agent", "fraktalia"},
 		"--gateway-port 0: a port is":                         {"--model-url", m.URL, "--model-key", right, "--gateway-port", "0"},

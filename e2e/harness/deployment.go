@@ -26,6 +26,7 @@ const ServerName = "fraktalia.test"
 // Ready is what `fraktalia up --json` says once the bot is ready.
 type Ready struct {
 	Homeserver string    `json:"homeserver"`
+	Public     string    `json:"public_address"` // where other machines reach it, if elsewhere
 	Owner      OwnerInfo `json:"owner"`
 	BotUserID  id.UserID `json:"bot_user_id"`
 	AdminRoom  id.RoomID `json:"admin_room"`
