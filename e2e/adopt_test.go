@@ -263,8 +263,15 @@ func TestAnOpenClawOfAnOlderFormIsAdopted(t *testing.T) {
 	if out, said, _ := d.Shell(ctx, nil, "status"); !strings.Contains(out+said, "in the old shape (agents.list)") {
 		t.Errorf("%s\n%s", out, said)
 	}
-	if out, said, err := d.Shell(ctx, nil, "config", "undo", "1"); err != nil {
-		t.Errorf("%v\n%s\n%s", err, out, said)
+	was := d.Homeserver
+	must(t, d.Process.Stop(ctx))
+	must(t, d.Move())
+	must(t, d.Up(ctx)) // the account follows the homeserver
+	wantClaw(t, path, strings.Replace(string(adopted), was, d.Homeserver, 1))
+	for _, number := range []string{"8", "1"} { // three lines taken back lie between
+		if out, said, err := d.Shell(ctx, nil, "config", "undo", number); err != nil {
+			t.Errorf("%v\n%s\n%s", err, out, said)
+		}
 	}
 	wantClaw(t, path, before)
 }
