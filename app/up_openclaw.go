@@ -15,6 +15,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/githabideri/fraktalia/aside"
 	"github.com/githabideri/fraktalia/config"
 	"github.com/githabideri/fraktalia/crashpoint"
 	"github.com/githabideri/fraktalia/homeserver"
@@ -297,6 +298,7 @@ func (c *localClaw) worded(err error) string {
 	var port stack.ErrPortInUse
 	var exited stack.ErrExited
 	var slow stack.ErrNotReady
+	var unkept aside.ErrNotKept
 	switch {
 	case errors.As(err, &port):
 		return fmt.Sprintf("OpenClaw's gateway was not started: port %d is taken by %s. Stop that program and start me again.", port.Port, port.Holder)
@@ -304,6 +306,8 @@ func (c *localClaw) worded(err error) string {
 		return fmt.Sprintf("OpenClaw's gateway ended at once (status %d). %s tells why.", exited.Code, exited.Log)
 	case errors.As(err, &slow):
 		return fmt.Sprintf("OpenClaw's gateway did not get ready within %s. %s may tell why.", slow.After.Round(time.Second), slow.Log)
+	case errors.As(err, &unkept):
+		return "No copy of its state could be kept; see whether the disk has room."
 	case errors.Is(err, errAgentAway):
 		return fmt.Sprintf("The agent does not come into the chat room. %s may tell why.", filepath.Join(c.data, "logs", "openclaw-console.log"))
 	}

@@ -74,8 +74,11 @@ func (c *localClaw) startGateway(ctx context.Context, d *deployment) error {
 	if !newer {
 		return c.launch(ctx, d)
 	}
-	if err := errors.Join(before.Keep(), c.programs.Take(ctx, c.folder())); err != nil {
-		return err
+	if err := before.Keep(); err != nil { // such as for want of room
+		return c.backTo(ctx, d, old, err)
+	}
+	if err := c.programs.Take(ctx, c.folder()); err != nil {
+		return c.backTo(ctx, d, old, err)
 	}
 	crashpoint.At("upgrade.taken")
 	err = c.launch(ctx, d)
@@ -106,8 +109,10 @@ func (c *localClaw) backTo(ctx context.Context, d *deployment, old programs.Prog
 	c.log.WithError(why).Error("a newer OpenClaw did not come up")
 	fresh := c.programs.Version()
 	c.close()
-	if err := c.before().PutBack(); err != nil {
-		return err
+	if before := c.before(); before.Kept() {
+		if err := before.PutBack(); err != nil {
+			return err
+		}
 	}
 	if old.Version() == "" {
 		return fmt.Errorf("%w; the earlier one is not installed any more", why)
@@ -127,10 +132,14 @@ func (h *homestead) tellUpgrade() {
 	}
 	doc := reply.Sayf("✅ The homeserver is Synapse %s now (it was %s); it answers.", u.To, u.From)
 	var install stack.ErrInstall
+	var kept aside.ErrNotKept
 	switch {
 	case errors.As(u.Err, &install):
 		h.log.WithError(u.Err).Error("a newer Synapse could not be installed")
 		doc = reply.Sayf("⚠️ Synapse %s goes on: %s could not be installed. The log in %s tells why; the next start tries again.", u.From, u.To, filepath.Join(h.data, "logs"))
+	case errors.As(u.Err, &kept):
+		h.log.WithError(u.Err).Error("a newer Synapse was not tried")
+		doc = reply.Sayf("⚠️ Synapse %s goes on: for %s no copy of the database could be kept. See whether the disk has room; the log in %s tells more, and the next start tries again.", u.From, u.To, filepath.Join(h.data, "logs"))
 	case u.Err != nil:
 		h.log.WithError(u.Err).Error("a newer Synapse did not come up")
 		doc = reply.Sayf("❌ Synapse %s was not taken, because it did not come up. Synapse %s goes on, with its database as it was; %s tells why, and the next start tries again.", u.To, u.From, filepath.Join(h.data, "logs", "synapse-console.log"))

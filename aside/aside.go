@@ -36,15 +36,29 @@ func (c Copy) Keep() error {
 	}
 	making := c.Folder + ".new"
 	if err := errors.Join(os.RemoveAll(making), os.MkdirAll(making, 0o700)); err != nil {
-		return fmt.Errorf("keep a copy of %s: %w", c.Of, err)
+		return ErrNotKept{c.Of, err}
 	}
 	for _, name := range c.Names {
 		if err := copyAll(filepath.Join(c.Of, name), filepath.Join(making, name)); err != nil {
-			return fmt.Errorf("keep a copy of %s: %w", c.Of, err)
+			return ErrNotKept{c.Of, errors.Join(err, os.RemoveAll(making))} // a full disk needs the room
 		}
 	}
-	return os.Rename(making, c.Folder)
+	if err := os.Rename(making, c.Folder); err != nil {
+		return ErrNotKept{c.Of, err}
+	}
+	return nil
 }
+
+// ErrNotKept says that no copy could be made; nothing was changed.
+type ErrNotKept struct {
+	Of  string
+	Err error
+}
+
+func (e ErrNotKept) Error() string { return fmt.Sprintf("keep a copy of %s: %v", e.Of, e.Err) }
+
+// Unwrap gives the cause.
+func (e ErrNotKept) Unwrap() error { return e.Err }
 
 // PutBack has all names be what they were, also those that were not there.
 func (c Copy) PutBack() error {

@@ -1,6 +1,7 @@
 package aside_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -58,5 +59,18 @@ func TestPutBack(t *testing.T) {
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 || c.Kept() {
 		t.Errorf("%v, %v", left, err)
+	}
+}
+
+// Where no copy can be made nothing of one is left.
+func TestNoCopy(t *testing.T) {
+	dir := t.TempDir()
+	c := aside.Copy{Folder: filepath.Join(dir, "no folder", "before"), Of: dir, Names: []string{"db"}}
+	if err := os.WriteFile(filepath.Join(dir, "no folder"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var not aside.ErrNotKept
+	if err := c.Keep(); !errors.As(err, &not) || not.Of != dir || c.Kept() {
+		t.Errorf("%v", err)
 	}
 }

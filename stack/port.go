@@ -3,6 +3,9 @@ package stack
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
 	"time"
 )
 
@@ -13,13 +16,13 @@ const (
 	dyingTick     = 20 * time.Millisecond
 )
 
-// awaitPort is CheckPort with patience for a holder that nobody knows: most
+// awaitPort is CheckPort with patience for a holder that nobody knows, or that dies: most
 // likely it is what an earlier run had started, and just ends with it.
 func awaitPort(ctx context.Context, host string, port int) error {
 	for end := time.Now().Add(dyingPatience); ; {
 		err := CheckPort(host, port)
 		var used ErrPortInUse
-		if !errors.As(err, &used) || used.Holder.Known() || time.Now().After(end) || !sleep(ctx, dyingTick) {
+		if !errors.As(err, &used) || used.Holder.Known() && !dying(used.Holder.PID) || time.Now().After(end) || !sleep(ctx, dyingTick) {
 			return err
 		}
 	}
@@ -33,4 +36,11 @@ func CheckListen(ctx context.Context, listen string) error {
 		return err
 	}
 	return awaitPort(ctx, host, port)
+}
+
+// dying says whether a process is on its way out: its memory, and with it its
+// command line, goes before its sockets do.
+func dying(pid int) bool {
+	line, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
+	return err != nil || len(line) == 0
 }

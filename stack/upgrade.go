@@ -110,8 +110,9 @@ func (s *Stack) launch(ctx context.Context) error {
 	if s.upgrade == nil || s.upgrade.Err != nil {
 		return s.synapse.launch(ctx)
 	}
-	if err := before.Keep(); err != nil {
-		return err
+	if err := before.Keep(); err != nil { // such as for want of room
+		s.upgrade.Err, s.venv = err, s.layout.venv()
+		return s.synapse.launch(ctx)
 	}
 	err := s.synapse.launch(ctx)
 	if err == nil {
