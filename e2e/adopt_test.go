@@ -203,7 +203,7 @@ func TestAdoptionOutlivesAKill(t *testing.T) {
 	before := theirs(18888, "http://127.0.0.1:9/v1", "")
 	for _, at := range []string{"adopt.agreed", "config.begun", "config.written", "adopt.written"} {
 		t.Run(at, func(t *testing.T) {
-			ctx := within(t)
+			ctx := patient(t)
 			d, path := adoptable(t, before)
 			d.Binary, d.Env = shared.crashy, append(d.Env, "FRAKTALIA_CRASH_AT="+at)
 			if err := d.Up(ctx, "--adopt", "--agent", "max"); err == nil {
@@ -233,7 +233,7 @@ func TestAdoptionOutlivesAKill(t *testing.T) {
 // One in both forms, one that is not readable, and one whose Matrix plugin would
 // not hear is refused in a sentence.
 func TestAnOpenClawOfAnOlderFormIsAdopted(t *testing.T) {
-	ctx := within(t)
+	ctx := patient(t) // the program is started several times
 	before := older(theirs(18888, "http://127.0.0.1:9/v1", channelElsewhere))
 	d, path := adoptable(t, before)
 	must(t, d.Up(ctx, "--adopt", "--agent", "max"))
@@ -309,7 +309,7 @@ func TestWhatCannotBeAdopted(t *testing.T) {
 // What the owner has changed since their yes is no part of it: they are shown the
 // change anew, and are asked again.
 func TestAnAdoptionIsNotMadeOfAnotherFile(t *testing.T) {
-	ctx := within(t)
+	ctx := patient(t) // the program is started several times
 	before := theirs(18888, "http://127.0.0.1:9/v1", "")
 	d, path := adoptable(t, before)
 	d.Binary, d.Env = shared.crashy, append(d.Env, "FRAKTALIA_CRASH_AT=adopt.agreed")
