@@ -68,8 +68,12 @@ func moveInHouseBy(t *testing.T, binary, name string, config ...string) *house {
 	begun := time.Now()
 	must(t, h.UpWithOpenClaw(ctx))
 	wantClaw(t, others, theirs)
-	if said := h.Process.Said(); !strings.Contains(said, "with the agents max). I leave it alone") {
+	said := h.Process.Said()
+	if !strings.Contains(said, "with the agents max). I leave it alone") {
 		t.Errorf("of the other OpenClaw it says\n%s", said)
+	}
+	if strings.Contains(said, "OpenClaw was not brought up") {
+		t.Fatal("there is no OpenClaw in the house")
 	}
 	t.Logf("up --with-openclaw, with warm caches: ready after %.1f s", time.Since(begun).Seconds())
 	owner, err := h.Owner(ctx)
