@@ -13,6 +13,7 @@ import (
 
 	"github.com/githabideri/fraktalia/command"
 	"github.com/githabideri/fraktalia/reply"
+	"github.com/githabideri/fraktalia/store"
 )
 
 // hearings are the places where somebody waits for what an account says. What
@@ -74,14 +75,31 @@ func (b *Bot) Exchange(ctx context.Context, room, user, text string, heard func(
 	}
 	one := b.hearings.begin(id.RoomID(room), id.UserID(user))
 	defer b.hearings.end(one)
-	_, err := b.send(ctx, one.room, addressed(one.user, text), "")
+	asked, err := b.send(ctx, one.room, addressed(one.user, text), "")
 	switch {
 	case errors.Is(err, errPlain):
 		return &command.PlainRoom{ID: room}
 	case err != nil:
 		return b.worldly("say something in "+room, err)
 	}
-	return b.listenTo(ctx, one, heard)
+	answer, err := b.listenTo(ctx, one, heard)
+	b.clear(context.WithoutCancel(ctx), one.room, asked)
+	if err == nil {
+		b.clear(ctx, one.room, answer)
+	}
+	return err
+}
+
+// clearAfter is how long what was exchanged can still be seen.
+const clearAfter = 10 * time.Second
+
+// clear plans that a message leaves a room; where the bot may not remove what
+// others said, that stays.
+func (b *Bot) clear(ctx context.Context, room id.RoomID, message id.EventID) {
+	due := store.Redaction{EventID: message.String(), RoomID: room.String(), DueAt: time.Now().Add(clearAfter)}
+	if err := b.Store.PlanRedaction(ctx, due); err != nil {
+		b.Log.WithError(err).Warn("cannot write what is to be redacted")
+	}
 }
 
 // addressed is a message that mentions an account, in the way in which clients
@@ -96,18 +114,19 @@ func addressed(user id.UserID, text string) *event.MessageEventContent {
 // readAgainEvery is the time between two tries to read what has no key yet.
 const readAgainEvery = 500 * time.Millisecond
 
-func (b *Bot) listenTo(ctx context.Context, one *hearing, heard func(string) bool) error {
+// listenTo gives the message with which heard was content.
+func (b *Bot) listenTo(ctx context.Context, one *hearing, heard func(string) bool) (id.EventID, error) {
 	tick := time.NewTicker(readAgainEvery)
 	defer tick.Stop()
 	var unread []*event.Event // the keys of which are on their way
 	for {
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return "", ctx.Err()
 		case evt := <-one.to:
 			content, said := b.saidIn(ctx, evt)
 			if said && heard(content) {
-				return nil
+				return edited(evt), nil
 			}
 			if !said {
 				unread = append(unread, evt)
@@ -117,7 +136,7 @@ func (b *Bot) listenTo(ctx context.Context, one *hearing, heard func(string) boo
 			for _, evt := range slices.Clone(unread) {
 				content, said := b.saidIn(ctx, evt)
 				if said && heard(content) {
-					return nil
+					return edited(evt), nil
 				}
 				if said {
 					unread = slices.DeleteFunc(unread, func(e *event.Event) bool { return e == evt })
@@ -125,6 +144,15 @@ func (b *Bot) listenTo(ctx context.Context, one *hearing, heard func(string) boo
 			}
 		}
 	}
+}
+
+// edited is the message that an event edits, else the event itself. How events
+// belong together is not encrypted.
+func edited(evt *event.Event) id.EventID {
+	if relation := evt.Content.AsEncrypted().RelatesTo; relation != nil && relation.GetReplaceID() != "" {
+		return relation.GetReplaceID()
+	}
+	return evt.ID
 }
 
 // saidIn is the text of an encrypted message, "" where it is none; false says

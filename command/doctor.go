@@ -28,7 +28,7 @@ func (r *run) doctorCommand() *cobra.Command {
 			"runs a container, tests the sandbox image, connects to every forward. Everything at once, each within a limit of its own; a line is shown as soon as it is known. " +
 			"In the shell the exit status is 1 where something is not well; a warning alone leaves it 0. " +
 			"It takes some seconds. --deep goes on for up to some minutes: it tries from inside what sandboxes can reach, and asks every agent, in a room where it answers, " +
-			"to write a file in its sandbox and to say so. Who is in that room sees that, and each agent takes a request or two of its model.",
+			"to write a file in its sandbox and to say so. Who is in that room sees question and answer, until they are removed ten seconds later; each agent takes a request or two of its model.",
 		Args:        none,
 		Annotations: map[string]string{laneKey: doctorLane, jsonKey: "yes", interruptedKey: "It changes nothing; say it again."},
 		RunE: r.does(func(ctx context.Context, r *run, _ []string) (reply.Answer, error) {

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -11,6 +12,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"maunium.net/go/mautrix"
+	"maunium.net/go/mautrix/event"
 
 	"github.com/githabideri/fraktalia/e2e/client"
 	"github.com/githabideri/fraktalia/e2e/harness"
@@ -362,5 +366,34 @@ func (h *house) examinedByItself(t *testing.T) {
 	}
 	if said := h.Process.Said(); !strings.Contains(said, "\n!doctor --deep: All 15 parts are well.") {
 		t.Errorf("the terminal has\n%s", said)
+	}
+	h.cleared(ctx, t)
+}
+
+// cleared wants question and answer of the check gone from the chat room, where
+// people who come later could not read them.
+func (h *house) cleared(ctx context.Context, t *testing.T) {
+	t.Helper()
+	for {
+		said, err := h.chat.Client().Raw().Messages(ctx, h.chat.ID, "", "", mautrix.DirectionBackward, nil, 50)
+		must(t, err)
+		left, removed := 0, 0
+		for _, e := range said.Chunk {
+			switch {
+			case e.Sender != h.BotUserID:
+			case e.Type == event.EventRedaction:
+				removed++
+			case e.Type == event.EventEncrypted && e.Unsigned.RedactedBecause == nil:
+				left++
+			}
+		}
+		if left == 0 && removed >= 2 {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("of the check %d messages stay in the chat room, %d were removed", left, removed)
+		case <-time.After(200 * time.Millisecond):
+		}
 	}
 }
