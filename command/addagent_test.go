@@ -192,7 +192,7 @@ func newNursery(t *testing.T, fails string) *nursery {
 	s.People, s.Rooms, s.Speaking, s.Workspaces, s.Isolation = n.town, n.rooms, n, n, &wall{}
 	s.Server = func(context.Context) (homeserver.Driver, error) { return n.town, nil }
 	s.Containers = stocked{pen{list: []sandbox.Container{{ID: "0123456789abcdef", Name: "sbx", Agent: "mix"}}}, fails == "image"}
-	s.Settings.AnswerWithin, s.Settings.Image = 300*time.Millisecond, "box:test"
+	s.Settings.AnswerWithin, s.Settings.Image = time.Second, "box:test"
 	if fails == "role" {
 		s.Records = noRoles{b.records}
 	}
@@ -241,7 +241,7 @@ func TestAgentIsAddedOrNothingIs(t *testing.T) {
 	for fails, want := range map[string]string{
 		"workspace": "the log says why.", "room": "the log says why.", "half a room": "the log says why.",
 		"rejected": "The gateway rejected it, so I put the file back as it was", "down": "It was written, but the gateway is down: it takes effect when it starts.",
-		"arrival": "The agent's account @agent:test could not be invited", "never": "@agent:test did not come into the room within 900ms",
+		"arrival": "The agent's account @agent:test could not be invited", "never": "@agent:test did not come into the room within 3s",
 		"name": "The homeserver at http://town does not answer", "role": "the log says why.", "proof": "mix answered, but not with the word", "end": "The gateway rejected it", "shy": "Inviting @shy:test failed",
 	} {
 		t.Run(fails, func(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 func TestRoomsAgentIsWaitedFor(t *testing.T) {
 	for fails, want := range map[string]string{
 		"":        "mox is in Film club, as @agent:test.",
-		"never":   "⚠️ mox is invited to Film club as @agent:test, but has not come within 900ms. The invitation stands",
+		"never":   "⚠️ mox is invited to Film club as @agent:test, but has not come within 3s. The invitation stands",
 		"down":    "mox is invited to Film club as @agent:test.",
 		"arrival": "The agent's account @agent:test could not be invited: the log says why. Nothing was made.",
 	} {

@@ -79,7 +79,7 @@ func proving(t *testing.T) (*bench, *claw, *parlour) {
 		"matrix: {", "matrix: { userId: '@agent:test', groupAllowFrom: ['@mila:test'],", 1))
 	p := &parlour{b: b, c: c, answers: true, writes: true, hostname: "0123456789ab"}
 	b.commands.services.Speaking, b.commands.services.Workspaces = p, p
-	b.commands.services.Settings.AnswerWithin = 50 * time.Millisecond
+	b.commands.services.Settings.AnswerWithin = time.Second
 	b.commands.services.Settings.Bot = "@bot:test"
 	b.commands.services.Containers = pen{list: []sandbox.Container{{ID: "0123456789abcdef", Name: "sbx", Agent: "max"}, {ID: "fedcba9876543210", Name: "other", Agent: "mox"}}}
 	return b, c, p
@@ -116,15 +116,17 @@ func TestProofTellsWhichPartFailed(t *testing.T) {
 		do   func(*parlour)
 		want string
 	}{
-		"whole":           {func(*parlour) {}, ""},
-		"silence":         {func(p *parlour) { p.answers, p.writes = false, false }, "max did not answer within "},
-		"no file":         {func(p *parlour) { p.writes = false }, "max answered, but the file that it was to write in its sandbox is not there"},
-		"no answer":       {func(p *parlour) { p.answers = false }, "max wrote the file in its sandbox, but did not answer"},
-		"other words":     {func(p *parlour) { p.answers, p.writes, p.says = false, false, "Hello, I am Max" }, `not with the word that I asked for, and wrote no file: "Hello, I am Max"`},
-		"unreadable":      {func(p *parlour) { p.forbidden = true }, "cannot be read on this machine"},
-		"on the host":     {func(p *parlour) { p.hostname = "attic" }, "in no sandbox: its commands run on this machine itself"},
-		"another's":       {func(p *parlour) { p.hostname = "fedcba987654" }, "in no sandbox"},
-		"broken off once": {func(p *parlour) { p.breaks = true }, ""},
+		"whole":       {func(*parlour) {}, ""},
+		"silence":     {func(p *parlour) { p.answers, p.writes = false, false }, "max did not answer within "},
+		"no file":     {func(p *parlour) { p.writes = false }, "max answered, but the file that it was to write in its sandbox is not there"},
+		"no answer":   {func(p *parlour) { p.answers = false }, "max wrote the file in its sandbox, but did not answer"},
+		"other words": {func(p *parlour) { p.answers, p.writes, p.says = false, false, "Hello, I am Max" }, `not with the word that I asked for, and wrote no file: "Hello, I am Max"`},
+		"unreadable":  {func(p *parlour) { p.forbidden = true }, "cannot be read on this machine"},
+		"on the host": {func(p *parlour) { p.hostname = "attic" }, "in no sandbox: its commands run on this machine itself"},
+		"another's":   {func(p *parlour) { p.hostname = "fedcba987654" }, "in no sandbox"},
+		"broken off once": {func(p *parlour) { // half of the time goes by before it is asked again
+			p.breaks, p.b.commands.services.Settings.AnswerWithin = true, 8*time.Second
+		}, ""},
 		"an introduction": {func(p *parlour) { p.says = "Hello, I am Max" }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
