@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -47,9 +48,9 @@ func TestTheEngineRestartsAndTheAddressIsAnothers(t *testing.T) {
 	if got := ask(t, flow, "who?"); got != id[:12]+" who?" {
 		t.Fatalf("a datagram came back as %q", got)
 	}
-	stop, met, told := make(chan bool), make(chan map[string]int), make(chan map[string]int)
-	go func() { met <- greetings(port, stop) }()
-	go func() { told <- echoes(flow, stop) }()
+	met := counted(func() string { return greeting(port) })
+	told := counted(func() string { return answerer(flow) })
+	until(t, "both are under way", func() bool { return met.of(id) > 0 && told.of(id) > 0 })
 	daemon.Kill()
 	until(t, "the loss is seen", func() bool { return status(t, f, port).State == forwarder.Unknown })
 	mustRefuse(t, port)
@@ -63,12 +64,11 @@ func TestTheEngineRestartsAndTheAddressIsAnothers(t *testing.T) {
 	again := sandboxtest.Start(t, box)
 	until(t, "the new container answers", func() bool { return greeting(port) == again[:12] })
 	until(t, "its datagrams, too", func() bool { return answerer(dialUDP(t, "127.0.0.1", datagrams)) == again[:12] })
-	close(stop)
-	for _, names := range []map[string]int{<-met, <-told} {
-		if names[other[:12]] > 0 || names[id[:12]] == 0 {
-			t.Errorf("the stranger was reached, or nobody: %v", names)
+	for _, c := range []*count{met, told} {
+		if c.end(); c.of(other) > 0 {
+			t.Errorf("the stranger was reached: %v", c.names)
 		}
-		t.Logf("reached: %v", names)
+		t.Logf("reached: %v", c.names)
 	}
 	if n := datagramsAt(t, other); n != "0" {
 		t.Errorf("%s datagrams came to the stranger", n)
@@ -90,17 +90,46 @@ func datagramsAt(t *testing.T, id string) string {
 	return strings.Fields(values)[0]
 }
 
-// echoes sends datagrams again and again by one flow, and counts who answered.
-func echoes(flow net.Conn, stop <-chan bool) map[string]int {
-	names := map[string]int{}
-	for {
-		select {
-		case <-stop:
-			return names
-		default:
-			names[answerer(flow)]++
+// count is how often who has answered, asked again and again; "" is nobody, or a
+// reset.
+type count struct {
+	mu          sync.Mutex
+	names       map[string]int
+	stop, ended chan struct{}
+}
+
+func counted(ask func() string) *count {
+	c := &count{names: map[string]int{}, stop: make(chan struct{}), ended: make(chan struct{})}
+	go func() {
+		defer close(c.ended)
+		for {
+			select {
+			case <-c.stop:
+				return
+			default:
+				c.note(ask())
+			}
 		}
-	}
+	}()
+	return c
+}
+
+func (c *count) note(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.names[name]++
+}
+
+// of is how often a container answered.
+func (c *count) of(id string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.names[id[:12]]
+}
+
+func (c *count) end() {
+	close(c.stop)
+	<-c.ended
 }
 
 // answerer sends a datagram and waits a moment for who answers; "" is nobody.
@@ -116,17 +145,4 @@ func answerer(conn net.Conn) string {
 func addressOf(t *testing.T, id string) string {
 	t.Helper()
 	return sandboxtest.Docker(t, "inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", id)
-}
-
-// greetings connects again and again and counts who answered; "" is a reset.
-func greetings(port int, stop <-chan bool) map[string]int {
-	names := map[string]int{}
-	for {
-		select {
-		case <-stop:
-			return names
-		default:
-			names[greeting(port)]++
-		}
-	}
 }
