@@ -11,21 +11,21 @@ import (
 )
 
 // buildImage builds the sandbox image where there is none yet, by the command
-// that people type. An image that cannot be built is told, and no error: the
-// command can be typed again.
-func (c *localClaw) buildImage(ctx context.Context, d *deployment) error {
+// that people type. An image that cannot be built is told: the command can be
+// typed again.
+func (c *localClaw) buildImage(ctx context.Context, d *deployment) {
 	image, err := d.engine.ImageInfo(ctx, d.config.Sandbox.Image)
 	if err != nil {
 		c.log.WithError(err).Warn("the sandbox image")
 		c.say("❌ ", "The sandbox image was not built: the Docker engine does not answer. Start it (systemctl start docker), then type !rebuild-sandbox.")
-		return nil
+		return
 	}
 	if image.Exists {
-		return nil
+		return
 	}
 	_, err = d.commands.Do(ctx, command.Request{Args: []string{"rebuild-sandbox"}, Sender: d.config.Owners[0], Role: command.Owner, Shell: true, Ref: "up"}, &buildTalk{screen: c.screen})
 	if err == nil || ctx.Err() != nil {
-		return nil
+		return
 	}
 	c.log.WithError(err).Warn("the sandbox image was not built")
 	sentence := "the log tells why."
@@ -34,7 +34,6 @@ func (c *localClaw) buildImage(ctx context.Context, d *deployment) error {
 		sentence = strings.TrimSuffix(problem.Sentence, " "+command.ImageUntouched) // there is none
 	}
 	c.say("❌ ", "The sandbox image was not built, and without it the agent does not answer: "+sentence+" !rebuild-sandbox builds it later.")
-	return nil
 }
 
 // buildTalk shows the build at the terminal, where nobody is asked.

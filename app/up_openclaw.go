@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -208,11 +209,10 @@ func (c *localClaw) start(ctx context.Context, d *deployment) error {
 	if err := c.follow(ctx, d); err != nil {
 		return err
 	}
-	built := make(chan error, 1)
-	go func() { built <- c.buildImage(ctx, d) }()
-	begun := c.startGateway(ctx, d)
-	err := <-built
-	return errors.Join(begun, err)
+	var building sync.WaitGroup
+	building.Go(func() { c.buildImage(ctx, d) })
+	defer building.Wait()
+	return c.startGateway(ctx, d)
 }
 
 // launch starts the gateway of the release in use.
