@@ -35,6 +35,12 @@ type GatewayOptions struct {
 // machine with nothing else to do, and was seen to take six times that.
 const gatewayPatience = 5 * time.Minute
 
+// gatewayStopping is how long a gateway may take to its end. It keeps the keys of
+// its agents' encrypted talk in memory, and writes them once a minute and at its
+// end (OpenClaw 2026.9.6): killed before that, it goes on with older keys, and
+// nobody can read what it says. Idle it takes 3.5 s.
+const gatewayStopping = 40 * time.Second
+
 // Gateway is OpenClaw's gateway as a supervised child of ours. Start, Run and
 // Close are called in this order from one goroutine.
 type Gateway struct {
@@ -57,7 +63,7 @@ func NewGateway(o GatewayOptions) *Gateway {
 	g.service = &service{
 		name: "OpenClaw's gateway", log: o.Log, console: o.Console, tells: o.Console,
 		address: "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(o.Port)) + "/ready",
-		command: g.command, patience: gatewayPatience, onCrash: o.OnCrash, onRecovered: o.OnRecovered,
+		command: g.command, patience: gatewayPatience, stopping: gatewayStopping, onCrash: o.OnCrash, onRecovered: o.OnRecovered,
 	}
 	return g
 }
@@ -122,7 +128,7 @@ func (g *Gateway) stopOrphans(ctx context.Context) error {
 	marked := func(pid int) bool { return hasMark("/proc", pid, gatewayMark+g.options.State) }
 	for _, pid := range processes("/proc", marked) {
 		g.options.Log.WithField("pid", pid).Warn("stopping what an earlier gateway left behind")
-		if err := stopOrphan(ctx, g.service.name, pid, marked); err != nil {
+		if err := stopOrphan(ctx, g.service.name, pid, gatewayStopping, marked); err != nil {
 			return err
 		}
 	}

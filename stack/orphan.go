@@ -22,7 +22,7 @@ func (s *Stack) stopOrphans(ctx context.Context) error {
 	ours := func(pid int) bool { return isSynapse("/proc", pid, s.layout.config()) }
 	for _, pid := range processes("/proc", ours) {
 		s.options.Log.WithField("pid", pid).Warn("stopping a synapse that an earlier run left behind")
-		if err := stopOrphan(ctx, "Synapse", pid, ours); err != nil {
+		if err := stopOrphan(ctx, "Synapse", pid, stopPatience, ours); err != nil {
 			return err
 		}
 	}
@@ -30,7 +30,7 @@ func (s *Stack) stopOrphans(ctx context.Context) error {
 }
 
 // stopOrphan ends a process that is still one of ours.
-func stopOrphan(ctx context.Context, name string, pid int, ours func(int) bool) error {
+func stopOrphan(ctx context.Context, name string, pid int, patience time.Duration, ours func(int) bool) error {
 	process, err := os.FindProcess(pid) // holds a pidfd: the number cannot change its meaning from here on
 	if err != nil || !ours(pid) {
 		return nil // it has ended by itself
@@ -40,7 +40,7 @@ func stopOrphan(ctx context.Context, name string, pid int, ours func(int) bool) 
 		if err := process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
 			return fmt.Errorf("stop %s of an earlier run (pid %d): %w", name, pid, err)
 		}
-		for deadline := time.Now().Add(stopPatience); ours(pid) && time.Now().Before(deadline); {
+		for deadline := time.Now().Add(patience); ours(pid) && time.Now().Before(deadline); {
 			if !sleep(ctx, 20*time.Millisecond) {
 				return fmt.Errorf("stop %s of an earlier run (pid %d): %w", name, pid, ctx.Err())
 			}

@@ -31,6 +31,8 @@ type service struct {
 	command func() *exec.Cmd
 	// patience is how long it may take to the first answer; 0 is readyPatience.
 	patience time.Duration
+	// stopping is how long it may take to its end; 0 is stopPatience.
+	stopping time.Duration
 
 	onCrash     func(Crash)
 	onRecovered func(Recovered)
@@ -112,12 +114,12 @@ func (s *service) awaitReady(ctx context.Context) error {
 		case <-s.child.done:
 			return s.child.exit
 		case <-ctx.Done():
-			s.child.stop(stopPatience)
+			s.child.stop(s.stopPatience())
 			return fmt.Errorf("wait for %s: %w", s.name, ctx.Err())
 		case <-time.After(readyPoll):
 		}
 		if after := time.Since(begun); after > cmp.Or(s.patience, readyPatience) {
-			s.child.stop(stopPatience)
+			s.child.stop(s.stopPatience())
 			return ErrNotReady{Program: s.name, After: after, Log: s.tells}
 		}
 	}
@@ -136,12 +138,14 @@ func answers(ctx context.Context, client *http.Client, address string) bool {
 	return response.StatusCode == http.StatusOK
 }
 
+func (s *service) stopPatience() time.Duration { return cmp.Or(s.stopping, stopPatience) }
+
 // halt stops the child where one runs.
 func (s *service) halt() {
 	if s.child == nil {
 		return
 	}
-	s.child.stop(stopPatience)
+	s.child.stop(s.stopPatience())
 	s.log.WithField("ran", s.child.exit.Ran).Infof("%s stopped", s.name)
 	s.child = nil
 }
