@@ -123,18 +123,12 @@ func (d *deployment) imageOn(ctx context.Context, host string) command.Finding {
 }
 
 // agentsOn are those whose sandbox is made of an image, as their entries say.
-func (d *deployment) agentsOn(image string) (list []string) {
+func (d *deployment) agentsOn(image string) []string {
 	settings, err := openclaw.LoadConfig(d.config.OpenClaw.Config)
 	if err != nil {
 		return nil // another line's business
 	}
-	agents, _ := settings.Agents()
-	for _, agent := range agents {
-		if agent.Text("sandbox", "docker", "image") == image {
-			list = append(list, agent.ID)
-		}
-	}
-	return list
+	return command.AgentsOn(settings, image)
 }
 
 func (d *deployment) gatewayHealth(ctx context.Context) command.Finding {

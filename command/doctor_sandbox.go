@@ -11,6 +11,7 @@ import (
 	"github.com/docker/go-units"
 
 	"github.com/githabideri/fraktalia/docker"
+	"github.com/githabideri/fraktalia/openclaw"
 	"github.com/githabideri/fraktalia/sandbox"
 	"github.com/githabideri/fraktalia/store"
 )
@@ -61,10 +62,32 @@ func (r *run) imageThere(ctx context.Context) Finding {
 	switch {
 	case err != nil:
 		return notKnown(r.enginePart())
+	case !image.Exists && r.host == "" && len(r.agentsOn(r.Settings.Image)) > 0:
+		return Finding{NotWell, fmt.Sprintf("%s is not built, and %s cannot work without it", r.Settings.Image, strings.Join(r.agentsOn(r.Settings.Image), ", ")), r.say("rebuild-sandbox"+r.onFlag()) + " builds it"}
 	case !image.Exists:
 		return Finding{Unsure, r.Settings.Image + " is not built yet", r.say("rebuild-sandbox"+r.onFlag()) + " builds it"}
 	}
 	return Finding{Mark: Well, Fact: fmt.Sprintf("%s, %s, %s old", r.Settings.Image, units.HumanSize(float64(image.Size)), strings.ToLower(units.HumanDuration(time.Since(image.Created))))}
+}
+
+// agentsOn are those whose sandbox is made of an image, as their entries say.
+func (r *run) agentsOn(image string) []string {
+	config, err := r.Agents.Load()
+	if err != nil {
+		return nil // another line's business
+	}
+	return AgentsOn(config, image)
+}
+
+// AgentsOn are the agents whose sandbox is made of an image, as their entries say.
+func AgentsOn(config *openclaw.Config, image string) (list []string) {
+	agents, _ := config.Agents()
+	for _, agent := range agents {
+		if agent.Text("sandbox", "docker", "image") == image {
+			list = append(list, agent.ID)
+		}
+	}
+	return list
 }
 
 // proveImage starts the live image as OpenClaw would, asks it what OpenClaw

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 
@@ -145,6 +146,15 @@ func TestRoomForAnAgent(t *testing.T) {
 		t.Error(out.Body)
 	}
 	wantClaw(t, path, clawMatrix)
+	// An agent whose own account is elsewhere speaks here with one of this server.
+	if out = say(t, shared.admin, `!createroom Loft --agent odd`); !out.OK || !strings.Contains(out.Body, "odd is invited to Loft as @moxbot:fraktalia.test") {
+		t.Errorf("ok=%v\n%s", out.OK, out.Body)
+	}
+	if out = say(t, shared.admin, "!undo"); !out.OK {
+		t.Error(out.Body)
+	}
+	away := strings.ReplaceAll(clawMatrix, "@moxbot:fraktalia.test", "@moxbot:elsewhere.test") // none is of this server
+	must(t, os.WriteFile(path, []byte(away), 0o600))
 	for name, c := range map[string]struct{ line, want string }{
 		"an account that cannot be invited": {`!createroom Attic --agent odd`, "could not be invited: "},
 		"an account that is not known":      {`!createroom Attic --agent mute`, "has no channels.matrix.accounts.mute.userId"},
@@ -153,7 +163,7 @@ func TestRoomForAnAgent(t *testing.T) {
 		if out := say(t, shared.admin, c.line); out.OK || !strings.Contains(out.Body, c.want) {
 			t.Errorf("%s: ok=%v\n%s", name, out.OK, out.Body)
 		}
-		wantClaw(t, path, clawMatrix)
+		wantClaw(t, path, away)
 		if left := listed(t, "Attic"); left != nil {
 			t.Errorf("%s leaves %+v", name, left)
 		}
