@@ -37,8 +37,8 @@ const gatewayPatience = 5 * time.Minute
 
 // gatewayStopping is how long a gateway may take to its end. It keeps the keys of
 // its agents' encrypted talk in memory, and writes them once a minute and at its
-// end (OpenClaw 2026.9.6): killed before that, it goes on with older keys, and
-// nobody can read what it says. Idle it takes 3.5 s.
+// end (OpenClaw 2026.9.6): killed before that, it goes on with older keys, with
+// which nobody may be able to read what it says. Idle it takes 3.5 s.
 const gatewayStopping = 40 * time.Second
 
 // Gateway is OpenClaw's gateway as a supervised child of ours. Start, Run and
