@@ -50,17 +50,11 @@ func TestTheFirstSetUpIsKilled(t *testing.T) {
 	plain := h.Env
 	h.Env = append(slices.Clone(plain), "FRAKTALIA_CRASH_AT=up.doctor.told")
 	must(t, h.UpWithOpenClaw(ctx))
-	owner, err := h.Owner(ctx)
-	must(t, err)
-	t.Cleanup(func() { owner.Close() })
-	_, err = owner.Sign(ctx)
-	must(t, err)
-	h.admin, err = owner.Enter(ctx, h.AdminRoom, h.BotUserID)
-	must(t, err)
+	h.admin = ownerIn(ctx, t, h.Deployment)
 	must(t, h.Process.WaitKilled(ctx))
 	h.Env = plain
 	must(t, h.Up(ctx)) // nobody has to say it all again
-	h.chat, err = owner.Enter(ctx, h.ChatRoom, h.BotUserID)
+	h.chat, err = h.admin.Client().Enter(ctx, h.ChatRoom, h.BotUserID)
 	must(t, err)
 	h.asks(ctx, t, h.chat, `say: "still one of each"`, "still one of each")
 	h.oneOfEach(ctx, t)

@@ -32,13 +32,7 @@ func TestTheFirstSetUpIsHindered(t *testing.T) {
 	h.Binary = memory.wrap(t, shared.Binary)
 	memory.set(t, "300000 kB")
 	must(t, h.UpWithOpenClaw(ctx, "--tailscale", "yes"))
-	owner, err := h.Owner(ctx)
-	must(t, err)
-	t.Cleanup(func() { owner.Close() })
-	_, err = owner.Sign(ctx)
-	must(t, err)
-	h.admin, err = owner.Enter(ctx, h.AdminRoom, h.BotUserID)
-	must(t, err)
+	h.admin = ownerIn(ctx, t, h.Deployment)
 	for _, sentence := range []string{
 		"The sandbox image was not built, and without it the agent does not answer: Only 307.2MB of memory are free on the engine's machine, and a build should have 536.9MB. " +
 			"Stop something that you can spare, or say fraktalia rebuild-sandbox --anyway. !rebuild-sandbox builds it later.",
@@ -59,7 +53,7 @@ func TestTheFirstSetUpIsHindered(t *testing.T) {
 	}
 	memory.set(t, "3000000 kB")
 	h.says(t, "!rebuild-sandbox")
-	h.chat, err = owner.Enter(ctx, h.ChatRoom, h.BotUserID)
+	h.chat, err = h.admin.Client().Enter(ctx, h.ChatRoom, h.BotUserID)
 	must(t, err)
 	h.asks(ctx, t, h.chat, `say: "here I am"`, "here I am")
 	t.Run("a wrong key", func(t *testing.T) { h.wrongKey(ctx, t) })

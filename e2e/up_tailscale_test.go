@@ -30,13 +30,7 @@ func TestUpHasTailscaleServe(t *testing.T) {
 	if d.Public != "https://node1" {
 		t.Errorf("the public address is %q\n%s", d.Public, d.LastWords())
 	}
-	owner, err := d.Owner(ctx)
-	must(t, err)
-	t.Cleanup(func() { owner.Close() })
-	_, err = owner.Sign(ctx)
-	must(t, err)
-	admin, err := owner.Enter(ctx, d.AdminRoom, d.BotUserID)
-	must(t, err)
+	admin := ownerIn(ctx, t, d)
 	_, err = admin.WaitBot(ctx, func(e client.Event) bool { return says(e, "Friends reach the homeserver at https://node1 now") })
 	must(t, err)
 	if out := say(t, admin, "!address"); !out.OK || !strings.Contains(out.Body, "https://node1: tailscaled serves it") {

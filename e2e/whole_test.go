@@ -76,19 +76,27 @@ func moveInHouseBy(t *testing.T, binary, name string, config ...string) *house {
 		t.Fatal("there is no OpenClaw in the house")
 	}
 	t.Logf("up --with-openclaw, with warm caches: ready after %.1f s", time.Since(begun).Seconds())
-	owner, err := h.Owner(ctx)
-	must(t, err)
-	t.Cleanup(func() { owner.Close() })
-	_, err = owner.Sign(ctx)
-	must(t, err)
-	h.admin, err = owner.Enter(ctx, h.AdminRoom, h.BotUserID)
-	must(t, err)
-	h.chat, err = owner.Enter(ctx, h.ChatRoom, h.BotUserID)
+	h.admin = ownerIn(ctx, t, h.Deployment)
+	h.chat, err = h.admin.Client().Enter(ctx, h.ChatRoom, h.BotUserID)
 	must(t, err)
 	h.friend, err = moveInto(ctx, h.Deployment, h.admin, "felix")
 	must(t, err)
 	t.Cleanup(func() { h.friend.Client().Close() })
 	return h
+}
+
+// ownerIn has a deployment's owner log in, as clients do with a cross-signed
+// device, and come into the admin room.
+func ownerIn(ctx context.Context, t *testing.T, d *harness.Deployment) *client.Room {
+	t.Helper()
+	owner, err := d.Owner(ctx)
+	must(t, err)
+	t.Cleanup(func() { owner.Close() })
+	_, err = owner.Sign(ctx)
+	must(t, err)
+	admin, err := owner.Enter(ctx, d.AdminRoom, d.BotUserID)
+	must(t, err)
+	return admin
 }
 
 // ownEngine shows a house the containers that are its own, and removes what it has
