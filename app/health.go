@@ -112,23 +112,13 @@ func (d *deployment) imageOn(ctx context.Context, host string) command.Finding {
 		return unsure("see host "+host, "not known: the engine does not answer")
 	case err != nil:
 		return unsure("see docker", "not known: the engine does not answer")
-	case !image.Exists && host != "":
-		return unsure("!rebuild-sandbox --on "+host+" builds it", "%s is not built yet", name)
-	case !image.Exists && len(d.agentsOn(name)) > 0:
-		return notWell("!rebuild-sandbox builds it", "%s is not built, and %s cannot work without it", name, strings.Join(d.agentsOn(name), ", "))
-	case !image.Exists:
-		return unsure("!rebuild-sandbox builds it", "%s is not built yet", name)
 	}
-	return well("%s, %s, %s old", name, units.HumanSize(float64(image.Size)), units.HumanDuration(time.Since(image.Created)))
-}
-
-// agentsOn are those whose sandbox is made of an image, as their entries say.
-func (d *deployment) agentsOn(image string) []string {
-	settings, err := openclaw.LoadConfig(d.config.OpenClaw.Config)
-	if err != nil {
-		return nil // another line's business
+	rebuild := "!rebuild-sandbox"
+	if host != "" {
+		rebuild += " --on " + host
 	}
-	return command.AgentsOn(settings, image)
+	settings, _ := openclaw.LoadConfig(d.config.OpenClaw.Config) // one that cannot be read is another line's business
+	return command.ImageFinding(name, host, image, settings, rebuild)
 }
 
 func (d *deployment) gatewayHealth(ctx context.Context) command.Finding {

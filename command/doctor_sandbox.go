@@ -59,28 +59,31 @@ func (r *run) proveImages() (checks []Check) {
 // imageThere looks whether the live image is there.
 func (r *run) imageThere(ctx context.Context) Finding {
 	image, err := r.Builder.ImageInfo(ctx, r.Settings.Image)
-	switch {
-	case err != nil:
+	if err != nil {
 		return notKnown(r.enginePart())
-	case !image.Exists && r.host == "" && len(r.agentsOn(r.Settings.Image)) > 0:
-		return Finding{NotWell, fmt.Sprintf("%s is not built, and %s cannot work without it", r.Settings.Image, strings.Join(r.agentsOn(r.Settings.Image), ", ")), r.say("rebuild-sandbox"+r.onFlag()) + " builds it"}
-	case !image.Exists:
-		return Finding{Unsure, r.Settings.Image + " is not built yet", r.say("rebuild-sandbox"+r.onFlag()) + " builds it"}
 	}
-	return Finding{Mark: Well, Fact: fmt.Sprintf("%s, %s, %s old", r.Settings.Image, units.HumanSize(float64(image.Size)), strings.ToLower(units.HumanDuration(time.Since(image.Created))))}
+	config, _ := r.Agents.Load() // one that cannot be read is another line's business
+	return ImageFinding(r.Settings.Image, r.host, image, config, r.say("rebuild-sandbox"+r.onFlag()))
+}
+
+// ImageFinding words how the live image stands on a host, "" for this machine,
+// as status and doctor say it. The configuration, which may be nil, tells whose
+// sandboxes are made of it; rebuild is the line that builds it.
+func ImageFinding(name, host string, image sandbox.Image, config *openclaw.Config, rebuild string) Finding {
+	if image.Exists {
+		return Finding{Mark: Well, Fact: fmt.Sprintf("%s, %s, %s old", name, units.HumanSize(float64(image.Size)), strings.ToLower(units.HumanDuration(time.Since(image.Created))))}
+	}
+	if needed := agentsOn(config, name); host == "" && len(needed) > 0 {
+		return Finding{NotWell, fmt.Sprintf("%s is not built, and %s cannot work without it", name, strings.Join(needed, ", ")), rebuild + " builds it"}
+	}
+	return Finding{Unsure, name + " is not built yet", rebuild + " builds it"}
 }
 
 // agentsOn are those whose sandbox is made of an image, as their entries say.
-func (r *run) agentsOn(image string) []string {
-	config, err := r.Agents.Load()
-	if err != nil {
-		return nil // another line's business
+func agentsOn(config *openclaw.Config, image string) (list []string) {
+	if config == nil {
+		return nil
 	}
-	return AgentsOn(config, image)
-}
-
-// AgentsOn are the agents whose sandbox is made of an image, as their entries say.
-func AgentsOn(config *openclaw.Config, image string) (list []string) {
 	agents, _ := config.Agents()
 	for _, agent := range agents {
 		if agent.Text("sandbox", "docker", "image") == image {
