@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -107,7 +106,7 @@ func (h *homestead) propose(ctx context.Context, p *program, found foreignClaw, 
 	if err := homeserver.ValidLocalpart(a.User, ""); err != nil {
 		return failed("The agent %s cannot have an account of that name. Rename it first, or choose another with --agent. Nothing was changed.", agent)
 	}
-	address := addressOf(h.options.listen)
+	address := stack.AddressOf(h.options.listen)
 	plan, err := found.settings.Plan(a.edit(address, unknownRoom))
 	if err != nil {
 		return failed("%s cannot be adopted: %v. Nothing was changed.", found.path, err)
@@ -143,18 +142,6 @@ func accountFor(agent, owner string) string {
 		return agent + "-agent"
 	}
 	return agent
-}
-
-// addressOf is where a homeserver that listens there is found on this machine.
-func addressOf(listen string) string {
-	host, port, err := net.SplitHostPort(listen)
-	if err != nil {
-		return "http://" + listen
-	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	return "http://" + net.JoinHostPort(host, port)
 }
 
 // preview says all that would be made and changed.

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"strconv"
+	"strings"
 
 	"github.com/githabideri/fraktalia/command"
 	"github.com/githabideri/fraktalia/config"
@@ -20,17 +20,12 @@ import (
 // configuration has an address of it only, and counts where somebody has changed
 // that.
 func knownListen(known config.Config) string {
+	if listen, ok := stack.KnownListen(known.Data); ok && stack.AddressOf(listen) == strings.TrimSuffix(known.Homeserver.Address, "/") {
+		return listen
+	}
 	address, err := url.Parse(known.Homeserver.Address)
 	if err != nil {
 		return ""
-	}
-	listen, ok := stack.KnownListen(known.Data)
-	host, port, err := net.SplitHostPort(listen)
-	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	if ok && err == nil && net.JoinHostPort(host, port) == address.Host {
-		return listen
 	}
 	return address.Host
 }
@@ -83,10 +78,7 @@ func (c *localClaw) follow(ctx context.Context, d *deployment) error {
 	if _, err := os.Stat(c.configFile()); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	answer, err := d.commands.EditConfig(ctx, command.ConfigEdit{
-		What: "up: the addresses of this start", Owner: d.config.Owners[0],
-		Edit: openclaw.InTurn(openclaw.MoveHomeserver(d.config.Homeserver.ServerName, d.config.Homeserver.Address), openclaw.MoveGateway(c.wish.Port)),
-	}, silence{})
+	answer, err := d.moveAddresses(ctx, openclaw.MoveGateway(c.wish.Port))
 	if err != nil {
 		return err
 	}
@@ -102,12 +94,17 @@ func (c *localClaw) follow(ctx context.Context, d *deployment) error {
 // follow has the adopted configuration name the homeserver where it is at this
 // start: the agent's account is on it, and would not find it else.
 func (a *adoption) follow(ctx context.Context, d *deployment) (reply.Doc, error) {
-	answer, err := d.commands.EditConfig(ctx, command.ConfigEdit{
-		What: "up: the addresses of this start", Owner: d.config.Owners[0],
-		Edit: openclaw.MoveHomeserver(d.config.Homeserver.ServerName, d.config.Homeserver.Address),
-	}, silence{})
+	answer, err := d.moveAddresses(ctx)
 	if err != nil || answer.Undo == "" {
 		return nil, err
 	}
 	return append(reply.Say("OpenClaw's configuration follows the homeserver (", d.config.Homeserver.Address, "). It logs in anew there: what is said until then the agent cannot read."), answer.Doc...), nil
+}
+
+// moveAddresses has OpenClaw's configuration name the homeserver where it is at
+// this start; more moves other things with it. Undo in the answer is empty where
+// all stands as it should.
+func (d *deployment) moveAddresses(ctx context.Context, more ...openclaw.EditFunc) (reply.Answer, error) {
+	edits := append([]openclaw.EditFunc{openclaw.MoveHomeserver(d.config.Homeserver.ServerName, d.config.Homeserver.Address)}, more...)
+	return d.commands.EditConfig(ctx, command.ConfigEdit{What: "up: the addresses of this start", Owner: d.config.Owners[0], Edit: openclaw.InTurn(edits...)}, silence{})
 }

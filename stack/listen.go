@@ -15,6 +15,19 @@ func (s *Stack) keepListen() error {
 	return writeFile(s.layout.listen(), []byte(net.JoinHostPort(s.host, strconv.Itoa(s.port))))
 }
 
+// AddressOf is where a homeserver that listens at HOST:PORT is found on this
+// machine.
+func AddressOf(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "http://" + listen
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
 // KnownListen returns the HOST:PORT at which the homeserver of a data folder
 // listened when it last answered.
 func KnownListen(dir string) (string, bool) {

@@ -71,11 +71,7 @@ func New(options Options) *Stack {
 // Address is where the homeserver answers on this machine, e.g.
 // "http://127.0.0.1:8008". Known after Prepare.
 func (s *Stack) Address() string {
-	host := s.host
-	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	return "http://" + net.JoinHostPort(host, strconv.Itoa(s.port))
+	return AddressOf(net.JoinHostPort(s.host, strconv.Itoa(s.port)))
 }
 
 // ServerName is the part of account ids after the colon. Known after Prepare.
