@@ -80,7 +80,6 @@ func (b *Bot) signDevice(ctx context.Context) error {
 	if err := secretfile.Write(b.secret("recovery-key"), key); err != nil {
 		return err
 	}
-	crashpoint.At("bot.identity.kept")
 	if err := machine.SignOwnDevice(ctx, machine.OwnIdentity()); err != nil {
 		return err
 	}

@@ -16,14 +16,11 @@ type ConfigEdit struct {
 	// Owner is for whom it is made.
 	Owner string
 	Edit  openclaw.EditFunc
-	// Ask, where it is set, is asked with the difference, unless Yes.
-	Ask reply.Line
-	Yes bool
 }
 
-// EditConfig does what a line such as !agent mox set does: the change is shown,
-// checked, asked about, written down before it is made, and followed; it stands
-// in the history, and is taken back from there. Undo in the answer is empty where
+// EditConfig does what a line such as !agent mox set does: the change is
+// checked, written down before it is made, and followed; it stands in the
+// history, and is taken back from there. Undo in the answer is empty where
 // there was nothing to change.
 func (c *Commands) EditConfig(ctx context.Context, e ConfigEdit, talk Conversation) (answer reply.Answer, err error) {
 	request := Request{Sender: e.Owner, Role: Owner, Shell: true, Ref: "up"}
@@ -32,7 +29,7 @@ func (c *Commands) EditConfig(ctx context.Context, e ConfigEdit, talk Conversati
 		return answer, err
 	}
 	defer func() { r.leave() }()
-	if answer, err = r.change(ctx, change{what: e.What, edit: e.Edit, ask: e.Ask, yes: e.Yes}); err != nil {
+	if answer, err = r.change(ctx, change{what: e.What, edit: e.Edit}); err != nil {
 		return answer, err
 	}
 	if answer.Undo != "" {
