@@ -39,8 +39,8 @@ func (c *localClaw) examine(ctx context.Context, d *deployment, brought bool) er
 		if found = c.tryAll(ctx, d); ctx.Err() == nil {
 			c.screen.say("!doctor --deep: %s The admin room shows it in full.", found.line)
 		}
-		// A set-up leaves ten times the memory behind that the program lives on, and
-		// the runtime would give it back over many minutes.
+		// A set-up leaves memory behind, 3 MB of 23 as measured, that the runtime
+		// would give back over many minutes.
 		debug.FreeOSMemory()
 	}
 	if !d.ownerIn.wait(ctx) {
