@@ -26,14 +26,14 @@ type child struct {
 // launchChild starts the command with its console going to a file: a pipe
 // would fill or break when nobody reads it. It runs in a process group of its
 // own, so that Ctrl-C at the terminal reaches us alone and we stop things in
-// order, and the kernel ends it when we are gone, even by kill -9.
-func launchChild(name string, cmd *exec.Cmd, console *os.File) (*child, error) {
+// order, and the kernel sends it a signal when we are gone, even by kill -9.
+func launchChild(name string, cmd *exec.Cmd, console *os.File, orphaned syscall.Signal) (*child, error) {
 	from, err := console.Seek(0, io.SeekEnd)
 	if err != nil {
 		return nil, fmt.Errorf("console file: %w", err)
 	}
 	cmd.Stdout, cmd.Stderr = console, console
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: orphaned}
 	c := &child{name: name, cmd: cmd, console: console, from: from, done: make(chan struct{})}
 	started := make(chan error, 1)
 	go c.run(started)

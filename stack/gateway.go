@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -38,7 +39,8 @@ const gatewayPatience = 5 * time.Minute
 // gatewayStopping is how long a gateway may take to its end. It keeps the keys of
 // its agents' encrypted talk in memory, and writes them once a minute and at its
 // end (OpenClaw 2026.9.6): killed before that, it goes on with older keys, with
-// which nobody may be able to read what it says. Idle it takes 3.5 s.
+// which it can neither be read nor read others. So it also gets SIGTERM where we
+// are killed, and the next start waits for its end. Idle it takes 3.5 s.
 const gatewayStopping = 40 * time.Second
 
 // Gateway is OpenClaw's gateway as a supervised child of ours. Start, Run and
@@ -63,7 +65,8 @@ func NewGateway(o GatewayOptions) *Gateway {
 	g.service = &service{
 		name: "OpenClaw's gateway", log: o.Log, console: o.Console, tells: o.Console,
 		address: "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(o.Port)) + "/ready",
-		command: g.command, patience: gatewayPatience, stopping: gatewayStopping, onCrash: o.OnCrash, onRecovered: o.OnRecovered,
+		command: g.command, patience: gatewayPatience, stopping: gatewayStopping, orphaned: syscall.SIGTERM,
+		onCrash: o.OnCrash, onRecovered: o.OnRecovered,
 	}
 	return g
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os/exec"
+	"syscall"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -33,6 +34,8 @@ type service struct {
 	patience time.Duration
 	// stopping is how long it may take to its end; 0 is stopPatience.
 	stopping time.Duration
+	// orphaned is the signal that ends it when we are gone; 0 is SIGKILL.
+	orphaned syscall.Signal
 
 	onCrash     func(Crash)
 	onRecovered func(Recovered)
@@ -92,7 +95,7 @@ func (s *service) launch(ctx context.Context) error {
 		return err
 	}
 	cmd := s.command()
-	started, err := launchChild(s.name, cmd, console)
+	started, err := launchChild(s.name, cmd, console, cmp.Or(s.orphaned, syscall.SIGKILL))
 	if err != nil {
 		return fmt.Errorf("start %s: %w", s.name, err)
 	}
