@@ -118,19 +118,32 @@ func (c *Config) accountOf(user string) string {
 }
 
 // AccountOn is the Matrix account with which an agent speaks in rooms of a server: the one it has, where that is on the
-// server; else the default one, or another that is. Where none is known to be, it is the one it has.
+// server; else the default one, or another that is, rather one with which no other agent speaks. Where none is known to
+// be, it is the one it has.
 func (c *Config) AccountOn(server, agent string) string {
 	names := []string{c.MatrixAccount(agent), ""}
+	var others []string
 	accounts, _ := follow(c.Value(), matrixPath().Then(json5.Key("accounts")))
 	for _, m := range accounts.Members {
+		if c.othersSpeak(agent, m.Key) {
+			others = append(others, m.Key)
+			continue
+		}
 		names = append(names, m.Key)
 	}
-	for _, name := range names {
+	for _, name := range append(names, others...) {
 		if strings.HasSuffix(c.MatrixUser(name), ":"+server) {
 			return name
 		}
 	}
 	return names[0]
+}
+
+// othersSpeak says whether another agent is bound to an account by its name.
+func (c *Config) othersSpeak(agent, account string) bool {
+	return slices.ContainsFunc(c.Bindings(), func(b Binding) bool {
+		return b.Channel == "matrix" && b.Account == account && b.AgentID != agent
+	})
 }
 
 // roomSettings are those of a room in which everybody is heard, also where the channel hears only some.

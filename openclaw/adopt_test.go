@@ -57,11 +57,13 @@ func TestAccountOn(t *testing.T) {
 	const elsewhere = `channels: { matrix: { userId: '@max:other', accounts: { ours: { userId: '@max:h' } } } }`
 	for text, want := range map[string]string{
 		`{ ` + elsewhere + ` }`: "ours",
-		`{ bindings: [{ agentId: 'max', match: { channel: 'matrix' } }], ` + elsewhere + ` }`:                          "ours",
-		`{ channels: { matrix: { userId: '@max:h', accounts: { two: { userId: '@mix:h' } } } } }`:                      "",
-		`{ channels: { matrix: { accounts: { one: { userId: '@a:other' }, two: { userId: '@mix:h' } } } } }`:           "two",
-		`{ channels: { matrix: { accessToken: 'x' } } }`:                                                               "",
-		`{ bindings: [{ agentId: 'max', match: { channel: 'matrix', accountId: 'two' } }], channels: { matrix: {} } }`: "two",
+		`{ bindings: [{ agentId: 'max', match: { channel: 'matrix' } }], ` + elsewhere + ` }`:                                                                                              "ours",
+		`{ channels: { matrix: { userId: '@max:h', accounts: { two: { userId: '@mix:h' } } } } }`:                                                                                          "",
+		`{ channels: { matrix: { accounts: { one: { userId: '@a:other' }, two: { userId: '@mix:h' } } } } }`:                                                                               "two",
+		`{ bindings: [{ agentId: 'mix', match: { channel: 'matrix', accountId: 'mix' } }], channels: { matrix: { accounts: { mix: { userId: '@mix:h' } } } } }`:                            "mix",
+		`{ bindings: [{ agentId: 'mix', match: { channel: 'matrix', accountId: 'mix' } }], channels: { matrix: { accounts: { mix: { userId: '@mix:h' }, two: { userId: '@two:h' } } } } }`: "two",
+		`{ channels: { matrix: { accessToken: 'x' } } }`:                                                                                                                                   "",
+		`{ bindings: [{ agentId: 'max', match: { channel: 'matrix', accountId: 'two' } }], channels: { matrix: {} } }`:                                                                     "two",
 	} {
 		if got := loadText(t, text).AccountOn("h", "max"); got != want {
 			t.Errorf("%s: %q, not %q", text, got, want)
