@@ -142,7 +142,7 @@ func (f *firewalld) nothingOut(t *testing.T, box, when string) {
 	}
 	ctx, stop := context.WithTimeout(t.Context(), 2*time.Second)
 	defer stop()
-	if n, err := strconv.Atoi(f.w.knock(ctx, box)); err != nil || n < 50 {
+	if n, err := strconv.Atoi(f.w.knock(ctx, box, 50)); err != nil || n < 50 {
 		t.Errorf("%s: %d knocks, %v", when, n, err)
 	}
 	for _, place := range places {

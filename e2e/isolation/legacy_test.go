@@ -87,7 +87,7 @@ func legacyRestart(t *testing.T, w *world) {
 	box := w.newSandbox()
 	ctx, stop := context.WithTimeout(t.Context(), 5*time.Second)
 	defer stop()
-	if n, err := strconv.Atoi(w.knock(ctx, box)); err != nil || n < 100 {
+	if n, err := strconv.Atoi(w.knock(ctx, box, 100)); err != nil || n < 100 {
 		t.Errorf("%d knocks, %v", n, err)
 	}
 	for _, place := range places {
