@@ -231,7 +231,7 @@ func TestLeases(t *testing.T) {
 		t.Fatal(out.Body)
 	}
 	must(t, s.Process.Stop(ctx))
-	must(t, s.Exec(ctx, "UPDATE fraktalia_forward SET until = ?", time.Now().Add(6*time.Second).UnixMilli()))
+	must(t, s.Exec(ctx, "UPDATE fraktalia_forward SET until = ?", time.Now().Add(15*time.Second).UnixMilli()))
 	s.start(t)
 	fetchUntil(t, 9091, "hello")
 	conn, err := net.Dial("tcp", "127.0.0.1:9091") // idle when the lease ends
