@@ -42,8 +42,8 @@ type talk struct {
 	latest  reply.Doc
 	changed chan struct{} // holds one: latest is newer than what is shown
 	shown   id.EventID    // the answer, once it is sent
-	shownAt time.Time
-	puts    int // how often the answer was sent or edited, or that was tried
+	shownAt time.Time     // when the answer was last sent or edited
+	puts    int           // how often the answer was sent or edited, or that was tried
 	parts   int
 	stop    chan struct{} // closed: show nothing new; nil before the first Update
 	stopped chan struct{} // closed when nothing is shown any more
@@ -100,8 +100,14 @@ func (t *talk) put(ctx context.Context, doc reply.Doc) error {
 	t.mu.Lock()
 	shown, puts := t.shown, t.puts
 	t.puts++
-	t.shownAt = time.Now()
 	t.mu.Unlock()
+	// Counted from the server's answer, so that one which arrived late is not
+	// followed at once.
+	defer func() {
+		t.mu.Lock()
+		t.shownAt = time.Now()
+		t.mu.Unlock()
+	}()
 	if shown == "" {
 		sent, err := t.bot.reply(ctx, t.room, t.evt, doc, transaction(t.name, "answer"))
 		if err != nil {
