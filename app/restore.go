@@ -75,6 +75,9 @@ func (p *program) restore(ctx context.Context, from, data, secrets string) error
 	}
 	defer release()
 	done, err := backup.Restore(ctx, from, data, restored())
+	if err == nil {
+		err = stack.ForgetOneTimeKeys(ctx, data)
+	}
 	if err == nil && len(keys) > 0 {
 		var more backup.Restored
 		more, err = backup.Restore(ctx, secrets, data, keys)

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/githabideri/fraktalia/e2e/client"
+	"github.com/githabideri/fraktalia/e2e/harness"
+	"github.com/githabideri/fraktalia/e2e/jsclient"
 )
 
 // The machine is lost; there are a backup and a copy of the keys. On a new data
@@ -30,6 +32,11 @@ func TestABackupIsRestoredOnANewMachine(t *testing.T) {
 	rosa, err := moveInto(within(t), d, admin, "rosa")
 	must(t, err)
 	t.Cleanup(func() { rosa.Client().Close() })
+	element, err := jsclient.Start(patient(t), jsclient.Login{Homeserver: d.Homeserver, User: string(d.Ready.Owner.UserID), Password: d.Password})
+	must(t, err)
+	t.Cleanup(func() { element.Close() })
+	must(t, element.SignWith(within(t), recovery))
+	must(t, element.Join(within(t), string(d.ChatRoom)))
 	hears(t, chat, rosa, "before")
 	if out := say(t, admin, "!packages add figlet"); !out.OK {
 		t.Fatal(out.Body)
@@ -40,6 +47,13 @@ func TestABackupIsRestoredOnANewMachine(t *testing.T) {
 	if out := say(t, admin, "!adduser later"); !out.OK {
 		t.Fatal(out.Body)
 	}
+	// A device uses up a key of each that it speaks to. The server of the backup
+	// would give the same ones again.
+	phone := secondDevice(t, d, recovery)
+	fromPhone, err := phone.Enter(within(t), d.ChatRoom, d.BotUserID)
+	must(t, err)
+	reads(t, element, fromPhone, "from the telephone")
+	must(t, phone.Close())
 	must(t, d.Process.Stop(within(t)))
 
 	// What is left of the old machine.
@@ -89,18 +103,39 @@ func TestABackupIsRestoredOnANewMachine(t *testing.T) {
 		hears(t, rosa, chat, "welcome back")
 	})
 	t.Run("a new device of the owner's", func(t *testing.T) {
-		second, err := d.Owner(within(t))
-		must(t, err)
+		second := secondDevice(t, d, recovery)
 		defer second.Close()
-		must(t, second.SignWith(within(t), recovery))
 		room, err := second.Enter(within(t), d.AdminRoom, d.BotUserID)
 		must(t, err)
 		if out := say(t, room, "!adduser later"); !out.OK { // the name is free again
 			t.Error(out.Body)
 		}
+		friends, err := second.Enter(within(t), d.ChatRoom, d.BotUserID)
+		must(t, err)
+		reads(t, element, friends, "from another telephone")
 	})
 	if found, _ := examine(t, d); found["encryption"].Mark != "ok" || found["database"].Mark != "ok" || found["homeserver"].Mark != "ok" {
 		t.Errorf("the doctor finds %+v", found)
+	}
+}
+
+// secondDevice is another device of the owner's, signed with the recovery key.
+func secondDevice(t *testing.T, d *harness.Deployment, recovery string) *client.Client {
+	t.Helper()
+	device, err := d.Owner(within(t))
+	must(t, err)
+	must(t, device.SignWith(within(t), recovery))
+	return device
+}
+
+// reads has somebody say something, and Element's own crypto read it.
+func reads(t *testing.T, element *jsclient.Client, writer *client.Room, text string) {
+	t.Helper()
+	said, err := writer.Say(within(t), text)
+	must(t, err)
+	read, err := element.Read(within(t), string(writer.ID), string(said.ID))
+	if err != nil || read.Body != text {
+		t.Fatalf("Element reads %q, %v, not %q", read.Body, err, text)
 	}
 }
 

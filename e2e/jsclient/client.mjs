@@ -89,7 +89,20 @@ async function reply({ room, to }) {
             if (e.getSender() !== client.getUserId() && e.replyEventId === to && e.getType() === "m.room.message") return e;
         }
     });
-    return { event_id: found.getId(), sender: found.getSender(), encrypted: found.isEncrypted(), ...words(found), ...await shield(found) };
+    return told(found);
+}
+
+// read waits until an event can be read.
+async function read({ room, event }) {
+    return told(await until(`${event} to be readable`, async () => {
+        const e = client.getRoom(room).findEventById(event);
+        if (e) await client.decryptEventIfNeeded(e);
+        return e?.getType() === "m.room.message" && !e.isDecryptionFailure() && e;
+    }));
+}
+
+async function told(e) {
+    return { event_id: e.getId(), sender: e.getSender(), encrypted: e.isEncrypted(), ...words(e), ...await shield(e) };
 }
 
 // words are the latest ones: an edit takes the place of what it edits.
@@ -161,7 +174,7 @@ async function stop() {
     return {};
 }
 
-const requests = { login, sign, sign_with: signWith, join, say, reply, marks, verify, trust, stop };
+const requests = { login, sign, sign_with: signWith, join, say, reply, read, marks, verify, trust, stop };
 const tell = (answer) => writeSync(3, JSON.stringify(answer) + "\n");
 
 for await (const line of createInterface({ input: process.stdin })) {

@@ -12,7 +12,7 @@ const (
 	ShieldRed  Shield = "red"
 )
 
-// Reply is an answer of the bot as Element's crypto sees it.
+// Reply is a message, such as an answer of the bot, as Element's crypto sees it.
 type Reply struct {
 	EventID   string `json:"event_id"`
 	Sender    string `json:"sender"`
@@ -63,6 +63,13 @@ func (c *Client) Reply(ctx context.Context, room, to string) (Reply, error) {
 	var reply Reply
 	err := c.call(ctx, "reply", map[string]string{"room": room, "to": to}, &reply)
 	return reply, err
+}
+
+// Read waits until Element can read an event.
+func (c *Client) Read(ctx context.Context, room, event string) (Reply, error) {
+	var read Reply
+	err := c.call(ctx, "read", map[string]string{"room": room, "event": event}, &read)
+	return read, err
 }
 
 // WaitMark waits for a reaction of sender on an event.

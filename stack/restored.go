@@ -1,0 +1,37 @@
+package stack
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	_ "github.com/mattn/go-sqlite3" // Synapse's database is a SQLite file
+)
+
+// ForgetOneTimeKeys makes Synapse's database fit for a start after it, or the
+// bot's, was put back from a copy; nothing may run on it. One-time keys in it may
+// have been given out after the copy was made, and a device throws its half of a
+// key away with the first message; or the bot does not know the newest of its own.
+// Given out (again), they would let a new device speak to people who cannot read
+// it. Without any, all devices upload new ones at once, as they do whenever the
+// server has few (Matrix client-server API, device_one_time_keys_count in /sync).
+// Where there is no such database nothing is done.
+func ForgetOneTimeKeys(ctx context.Context, data string) (err error) {
+	path := filepath.Join(data, "synapse", "homeserver.db")
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	db, err := sql.Open("sqlite3", (&url.URL{Scheme: "file", Opaque: url.PathEscape(path), RawQuery: "mode=rw&_busy_timeout=10000"}).String())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if _, err := db.ExecContext(ctx, "DELETE FROM e2e_one_time_keys_json"); err != nil {
+		return fmt.Errorf("forget the one-time keys in %s: %w", path, err)
+	}
+	return nil
+}
