@@ -18,6 +18,7 @@ import (
 	"github.com/githabideri/fraktalia/homeserver"
 	"github.com/githabideri/fraktalia/reply"
 	"github.com/githabideri/fraktalia/shell"
+	"github.com/githabideri/fraktalia/stack"
 )
 
 // doctorHere lets the relayed doctor go on alone where no program runs: what
@@ -141,7 +142,7 @@ func (d *deployment) homeserverAnswers(ctx context.Context) command.Finding {
 	if err == nil {
 		return well("%s answers", address)
 	}
-	if _, ours := os.Stat(filepath.Join(d.config.Data, "synapse")); ours == nil {
+	if stack.Ran(d.config.Data) {
 		return unsure("fraktalia up starts it too", "%s does not answer", address)
 	}
 	return notWell("see that it runs; its log says why it does not", "%s does not answer: %s", address, rootCause(err))

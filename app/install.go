@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/githabideri/fraktalia/config"
+	"github.com/githabideri/fraktalia/stack"
 )
 
 //go:embed units
@@ -127,7 +128,7 @@ func newInstallation(file, name string, proxy bool) (i installation, err error) 
 		return i, failed("The bot does not run as root, and %s is root's. --user names the account that it runs as.", path)
 	}
 	i = installation{Program: installedProgram, Config: path, User: name, Data: c.Data, OpenClaw: filepath.Dir(c.OpenClaw.Config), Command: "run --config " + path}
-	if _, err := os.Stat(filepath.Join(c.Data, "synapse")); err == nil {
+	if stack.Ran(c.Data) {
 		i.Command = "up --yes --data " + c.Data
 	}
 	if !within(c.Backups.Folder, c.Data) {

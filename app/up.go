@@ -109,6 +109,9 @@ func (o *upOptions) settle(ctx context.Context, file string, p *program, screen 
 
 // takeUp continues with a data folder that is set up.
 func (o *upOptions) takeUp(known config.Config) error {
+	if !stack.Ran(filepath.Dir(known.File)) { // up writes its configuration after that
+		return failed("%s is of a homeserver that runs elsewhere (%s), and up does not put another in its place. Start the bot for it: fraktalia run --config %[1]s. For a second homeserver, choose another folder with --data. Nothing was changed.", known.File, known.Homeserver.Address)
+	}
 	if o.listen == "" {
 		o.listen = knownListen(known)
 	}

@@ -15,6 +15,19 @@ func (s *Stack) keepListen() error {
 	return writeFile(s.layout.listen(), []byte(net.JoinHostPort(s.host, strconv.Itoa(s.port))))
 }
 
+// Ran says whether a homeserver has answered from a data folder, or one that was
+// restored into it is going to. A configuration alone says nothing of that: it may
+// be of a homeserver that runs elsewhere.
+func Ran(dir string) bool {
+	l := layout{dir: dir}
+	for _, path := range []string{l.database(), l.listen()} {
+		if _, err := os.Stat(path); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
 // AddressOf is where a homeserver that listens at HOST:PORT is found on this
 // machine.
 func AddressOf(listen string) string {
