@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 
+	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
 	"github.com/githabideri/fraktalia/command"
@@ -19,19 +20,35 @@ type aside struct {
 }
 
 // newAside makes one. under is the message in the admin room to which what is
-// said there belongs; "" lets nothing be said there.
+// said there belongs; "" where there is none, because nobody had to be asked.
 func newAside(t *talk, under string) aside {
 	row := t.row
-	row.RoomID, row.Answers = t.bot.places.admin().String(), under
-	return aside{talk: t, owners: newTalk(t.ctx, t.bot, row)}
+	row.RoomID = t.bot.places.admin().String()
+	owners := newTalk(t.ctx, t.bot, row)
+	owners.evt, owners.letOthersRun = id.EventID(under), t.letOthersRun
+	return aside{talk: t, owners: owners}
 }
 
 // Ask implements command.Conversation: an owner is asked.
 func (a aside) Ask(ctx context.Context, question reply.Doc) (bool, error) {
-	if a.owners.evt == "" {
-		return false, nil
+	return a.owners.Ask(ctx, a.told(ctx, question))
+}
+
+// Choose implements command.Conversation: an owner is asked. The room that asked
+// reads neither question nor answers: they name agents, containers and hosts, and
+// nobody's click there would count.
+func (a aside) Choose(ctx context.Context, question reply.Doc, answers []reply.Line) (int, error) {
+	return a.owners.Choose(ctx, a.told(ctx, question), answers)
+}
+
+// told puts before a question who wants what, where nothing above it says so.
+func (a aside) told(ctx context.Context, question reply.Doc) reply.Doc {
+	if a.owners.evt != "" {
+		return question
 	}
-	return a.owners.Ask(ctx, question)
+	about := reply.Doc{reply.P(a.row.Sender, " asks in ", a.bot.roomLink(ctx, a.row.RoomID), ", which is allowed beforehand:"),
+		reply.Code{Text: command.Visible(a.row.Line)}}
+	return append(about, question...)
 }
 
 // Cancelable implements command.Conversation: nobody here can stop it.
@@ -41,9 +58,6 @@ func (a aside) Cancelable(ctx context.Context) (context.Context, context.CancelF
 
 // Attach implements command.Conversation.
 func (a aside) Attach(ctx context.Context, file reply.File) error {
-	if a.owners.evt == "" {
-		return nil
-	}
 	return a.owners.Attach(ctx, file)
 }
 
@@ -51,6 +65,14 @@ func (a aside) Attach(ctx context.Context, file reply.File) error {
 // was something, and nothing of it.
 func (a aside) Confide(ctx context.Context, secret command.Confidence) error {
 	return a.owners.Confide(ctx, secret)
+}
+
+// answerTo relates a message to the one that it answers; "" is none.
+func answerTo(evt id.EventID) *event.RelatesTo {
+	if evt == "" {
+		return nil
+	}
+	return &event.RelatesTo{InReplyTo: &event.InReplyTo{EventID: evt}}
 }
 
 // target is the event that a row answers.

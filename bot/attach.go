@@ -37,7 +37,7 @@ func (t *talk) attach(ctx context.Context, file reply.File, part string, seal se
 		Body:      file.Name,
 		Info:      &event.FileInfo{MimeType: file.Type, Size: int(file.Size)},
 		File:      &event.EncryptedFileInfo{EncryptedFile: *sealed, URL: uploaded.ContentURI.CUString()},
-		RelatesTo: &event.RelatesTo{InReplyTo: &event.InReplyTo{EventID: t.evt}},
+		RelatesTo: answerTo(t.evt),
 	}
 	if file.IsPicture() {
 		content.MsgType = event.MsgImage

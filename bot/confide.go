@@ -34,7 +34,7 @@ func (t *talk) Confide(ctx context.Context, secret command.Confidence) error {
 		return nil
 	}
 	content := message(secret.Doc, event.MsgNotice)
-	content.RelatesTo = &event.RelatesTo{InReplyTo: &event.InReplyTo{EventID: t.evt}}
+	content.RelatesTo = answerTo(t.evt)
 	sent, err := t.bot.sendSealed(ctx, t.room, content, t.part(secretPart), t.bot.sealForOwners)
 	if err != nil {
 		return err

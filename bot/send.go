@@ -28,7 +28,7 @@ func transaction(evt id.EventID, what string) string {
 // reply answers an event with a new message and returns its id.
 func (b *Bot) reply(ctx context.Context, room id.RoomID, to id.EventID, doc reply.Doc, txn string) (id.EventID, error) {
 	content := message(doc, event.MsgNotice)
-	content.RelatesTo = &event.RelatesTo{InReplyTo: &event.InReplyTo{EventID: to}}
+	content.RelatesTo = answerTo(to)
 	return b.send(ctx, room, content, txn)
 }
 
@@ -37,7 +37,7 @@ func (b *Bot) reply(ctx context.Context, room id.RoomID, to id.EventID, doc repl
 // room key is used for this message alone.
 func (b *Bot) replyToAll(ctx context.Context, room id.RoomID, to id.EventID, doc reply.Doc, txn string) (id.EventID, error) {
 	content := message(doc, event.MsgNotice)
-	content.RelatesTo = &event.RelatesTo{InReplyTo: &event.InReplyTo{EventID: to}}
+	content.RelatesTo = answerTo(to)
 	return b.sendSealed(ctx, room, content, txn, b.sealForAll)
 }
 

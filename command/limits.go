@@ -119,7 +119,7 @@ func forItself(_ context.Context, r *run, cmd *cobra.Command, _ []string) error 
 	if flag.Changed && flag.Value.String() != r.request.Agent {
 		return Sorry("You may ask for your own sandbox only: leave --agent out.")
 	}
-	return flag.Value.Set(r.request.Agent)
+	return cmd.Flags().Set(flag.Name, r.request.Agent) // not the value alone: what was not said is asked about
 }
 
 // ownForwards wants ports that were opened for the one who asks.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/githabideri/fraktalia/forwarder"
 	"github.com/githabideri/fraktalia/reply"
 	"github.com/githabideri/fraktalia/store"
 )
@@ -208,6 +209,24 @@ func TestStandingPermissions(t *testing.T) {
 	must("role mox none")
 	if text := must("allow"); !strings.Contains(text, "everything is asked") {
 		t.Errorf("permissions outlast the role:\n%s", text)
+	}
+}
+
+// An agent with a permission is not asked whose sandbox it means: its own.
+func TestNobodyIsAskedWhoseSandboxAnAgentMeans(t *testing.T) {
+	b, _ := newCouncil(t)
+	b.forwards.SetSandboxes([]forwarder.Sandbox{{ID: "1", Name: "sbx-mox", Agent: "mox"}, {ID: "2", Name: "sbx-max", Agent: "max"}})
+	for _, line := range []string{"role mox agent", "allow mox forward --times 1"} {
+		if _, err := b.do(t, line); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+	}
+	b.desk.choice = 0 // max, if anybody asked
+	if _, err := b.asMox(t, "forward 29005 --for 1h"); err != nil || b.desk.question != nil {
+		t.Errorf("%v, asked: %s", err, b.desk.question.Text())
+	}
+	if specs := b.specs(); len(specs) != 1 || specs[0].Agent != "mox" {
+		t.Errorf("%+v", specs)
 	}
 }
 
