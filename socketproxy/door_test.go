@@ -73,8 +73,8 @@ func (d *door) open(t *testing.T) {
 	d.socket = filepath.Join(folder, "sock")
 	var log *logrus.Logger
 	log, d.log = test.NewNullLogger()
-	proxy, err := socketproxy.New(socketproxy.Options{Listen: d.socket, Engine: d.engine, Images: []string{d.name + ":live"}, Bases: []string{"debian:bookworm-slim"},
-		Made: []string{"fraktalia-probe:latest"}, Network: "fraktalia", Log: logrus.NewEntry(log)})
+	proxy, err := socketproxy.New(socketproxy.Options{Listen: d.socket, Engine: d.engine, Images: []string{d.name + ":live"}, Bases: []string{"debian:bookworm-slim", nowhere + ":latest"},
+		Made: []string{"fraktalia-probe:latest", d.name + "-made:latest"}, Network: "fraktalia", Log: logrus.NewEntry(log)})
 	check(t, err)
 	check(t, proxy.Listen())
 	ctx, cancel := context.WithCancel(context.Background())
@@ -115,10 +115,13 @@ func (d *door) direct(t *testing.T, method, path string, body any) answer {
 func request(t *testing.T, socket, method, path string, body any) answer {
 	t.Helper()
 	var reader io.Reader
+	kind := "application/json"
 	switch body := body.(type) {
 	case nil:
 	case string:
 		reader = strings.NewReader(body)
+	case form:
+		kind, reader = body.kind, strings.NewReader(body.text)
 	default:
 		text, err := json.Marshal(body)
 		check(t, err)
@@ -127,7 +130,7 @@ func request(t *testing.T, socket, method, path string, body any) answer {
 	r, err := http.NewRequestWithContext(t.Context(), method, "http://docker"+path, reader)
 	check(t, err)
 	if reader != nil {
-		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Content-Type", kind)
 	}
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)

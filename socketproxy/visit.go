@@ -199,12 +199,14 @@ func (v *visit) rewrite(r *httputil.ProxyRequest) {
 	r.Out.URL = &url.URL{Scheme: "http", Host: "docker", Path: v.version + v.path, RawQuery: v.query.Encode()}
 	r.Out.Host = "docker"
 	came := r.Out.Header
-	r.Out.Header = http.Header{"User-Agent": {"fraktalia"}}
-	for _, name := range []string{"Content-Type", "Connection", "Upgrade"} {
-		if value := came.Get(name); value != "" && (name == "Content-Type" || v.endpoint.upgrade) {
+	r.Out.Header, r.Out.Trailer = http.Header{"User-Agent": {"fraktalia"}}, nil
+	for _, name := range []string{"Connection", "Upgrade"} {
+		if value := came.Get(name); value != "" && v.endpoint.upgrade {
 			r.Out.Header.Set(name, value)
 		}
 	}
+	// What a body is, is said by us alone: fields of a form count to an engine as
+	// parameters do, and more than those that were judged.
 	switch v.endpoint.body {
 	case noBody:
 		r.Out.Body, r.Out.ContentLength, r.Out.TransferEncoding = http.NoBody, 0, nil
@@ -212,6 +214,7 @@ func (v *visit) rewrite(r *httputil.ProxyRequest) {
 		r.Out.Body, r.Out.ContentLength, r.Out.TransferEncoding = io.NopCloser(bytes.NewReader(v.text)), int64(len(v.text)), nil
 		r.Out.Header.Set("Content-Type", "application/json")
 	case sentBody: // the files of a build, as they come
+		r.Out.Header.Set("Content-Type", "application/x-tar")
 	}
 }
 
