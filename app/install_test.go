@@ -8,10 +8,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sirupsen/logrus"
 
 	"github.com/githabideri/fraktalia/config"
+	"github.com/githabideri/fraktalia/stack"
 	"github.com/githabideri/fraktalia/store"
 )
 
@@ -75,6 +77,22 @@ func TestUnitsAreClosed(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s is open by more than %s of 100: %v\n%s", filepath.Base(path), most, err, out)
 		}
+	}
+}
+
+// A start may have to bring 1 GB of programs, to try a newer Synapse, and to go
+// back to the older one: systemd waits for longer than all of that takes.
+func TestUnitWaitsForAnUpgrade(t *testing.T) {
+	const slowLine = 1 << 30 / (512 << 10) * time.Second // 1 GB at 512 kB a second
+	text, err := behind().unit("fraktalia.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, value, _ := strings.Cut(string(text), "\nTimeoutStartSec=")
+	value, _, _ = strings.Cut(value, "\n")
+	most, err := time.ParseDuration(value)
+	if need := slowLine + 2*stack.ReadyPatience; err != nil || most < need {
+		t.Errorf("systemd ends a start after %q (%v), and one may take %s", value, err, need)
 	}
 }
 

@@ -13,13 +13,16 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
+// ReadyPatience is how long a program has from its start to its first answer; a
+// first start makes the database.
+const ReadyPatience = 2 * time.Minute
+
 const (
-	stopPatience  = 5 * time.Second // SIGTERM to SIGKILL; with the bot's 4 s before it under 10 s
-	readyPatience = 2 * time.Minute // from start to the first answer; a first start makes the database
-	firstPause    = time.Second     // before the first restart; doubled each time
-	longestPause  = time.Minute     // between restarts
-	steadyAfter   = 5 * time.Minute // a run this long ends a row of crashes
-	readyPoll     = 50 * time.Millisecond
+	stopPatience = 5 * time.Second // SIGTERM to SIGKILL; with the bot's 4 s before it under 10 s
+	firstPause   = time.Second     // before the first restart; doubled each time
+	longestPause = time.Minute     // between restarts
+	steadyAfter  = 5 * time.Minute // a run this long ends a row of crashes
+	readyPoll    = 50 * time.Millisecond
 )
 
 // service is a program that is kept running as our child.
@@ -30,7 +33,7 @@ type service struct {
 	tells   string // the file to look into, where that is another one
 	address string // a request to it is answered with 200 once the service is ready
 	command func() *exec.Cmd
-	// patience is how long it may take to the first answer; 0 is readyPatience.
+	// patience is how long it may take to the first answer; 0 is ReadyPatience.
 	patience time.Duration
 	// stopping is how long it may take to its end; 0 is stopPatience.
 	stopping time.Duration
@@ -121,7 +124,7 @@ func (s *service) awaitReady(ctx context.Context) error {
 			return fmt.Errorf("wait for %s: %w", s.name, ctx.Err())
 		case <-time.After(readyPoll):
 		}
-		if after := time.Since(begun); after > cmp.Or(s.patience, readyPatience) {
+		if after := time.Since(begun); after > cmp.Or(s.patience, ReadyPatience) {
 			s.child.stop(s.stopPatience())
 			return ErrNotReady{Program: s.name, After: after, Log: s.tells}
 		}
