@@ -52,9 +52,12 @@ func (a announcement) print(out io.Writer) {
 		fmt.Fprintf(out, "            %s from other machines\n", a.Public)
 	}
 	fmt.Fprintf(out, "  User      %s\n", a.Owner.UserID)
-	if a.Owner.Password != nil {
-		fmt.Fprintf(out, "  Password  %s\n\nThe password is kept in %s until you have logged in.\n",
-			*a.Owner.Password, firstPasswordFile(a.DataDir))
+	switch file := firstPasswordFile(a.DataDir); {
+	case a.Owner.Password == nil:
+	case isTerminal(out):
+		fmt.Fprintf(out, "  Password  %s\n\nThe password is kept in %s until you have logged in.\n", *a.Owner.Password, file)
+	default: // a file, or systemd's journal, which others read and which keeps it
+		fmt.Fprintf(out, "  Password  is in %s until you have logged in\n", file)
 	}
 	if a.Agent != "" {
 		fmt.Fprintf(out, "\nThe agent %s answers in the room \"Friends\": accept its invitation, and say hello.\n", a.Agent)

@@ -25,7 +25,7 @@ type Terminal struct {
 
 // OnTerminal runs the program with args at a terminal of its own.
 func (d *Deployment) OnTerminal(args ...string) (*Terminal, error) {
-	master, slave, err := openTerminal()
+	master, slave, err := OpenTerminal()
 	if err != nil {
 		return nil, fmt.Errorf("open a terminal: %w", err)
 	}
@@ -45,7 +45,9 @@ func (d *Deployment) OnTerminal(args ...string) (*Terminal, error) {
 	return t, nil
 }
 
-func openTerminal() (master, slave *os.File, err error) {
+// OpenTerminal makes a terminal: what is typed and shown at the one end, and what a
+// program has for a terminal.
+func OpenTerminal() (master, slave *os.File, err error) {
 	if master, err = os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0); err != nil {
 		return nil, nil, err
 	}
