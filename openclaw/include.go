@@ -3,6 +3,7 @@ package openclaw
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"syscall"
@@ -148,25 +149,30 @@ type layer struct {
 }
 
 // layersOf gives what a value is merged from, the strongest first: the value's own members, then the included files, the
-// last one first.
+// last one first. An object that holds nothing but an $include is no layer: OpenClaw puts what is included in its place,
+// be that an object or not.
 func (c *Config) layersOf(l layer) []layer {
-	list := []layer{l}
 	if l.node.Kind() != json5.Object {
-		return list
+		return []layer{l}
 	}
+	var included []layer
+	own := false
 	for child := range l.node.Children() {
 		if child.Key() != includeKey {
+			own = true
 			continue
 		}
-		names := includeNames(child)
-		for i := len(names) - 1; i >= 0; i-- {
-			real, err := filepath.EvalSymlinks(includePath(l.file, names[i]))
+		for _, name := range slices.Backward(includeNames(child)) {
+			real, err := filepath.EvalSymlinks(includePath(l.file, name))
 			if f := c.files[real]; err == nil && f != nil {
-				list = append(list, c.layersOf(layer{f, f.Document.Root()})...)
+				included = append(included, c.layersOf(layer{f, f.Document.Root()})...)
 			}
 		}
 	}
-	return list
+	if own || len(included) == 0 {
+		return append([]layer{l}, included...)
+	}
+	return included
 }
 
 // Value is the configuration as OpenClaw sees it, all files merged: later ones win, arrays are joined.
@@ -185,9 +191,6 @@ func (c *Config) merged(l layer) json5.Value {
 		return v
 	case json5.Object:
 		layers := c.layersOf(l)
-		if len(layers) == 1 {
-			return c.own(l)
-		}
 		v := c.own(layers[len(layers)-1])
 		for i := len(layers) - 2; i >= 0; i-- {
 			v = merge(v, c.own(layers[i]))

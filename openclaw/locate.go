@@ -7,27 +7,33 @@ import (
 )
 
 // locate finds the file in which an edit of a path belongs, and the path within that file: the strongest file that has
-// the value, else the strongest that has the object it would be added to. Where only one file is in play nothing is
-// looked for, and the path stays as it is.
-func (c *Config) locate(path json5.Path) (*File, json5.Path, error) {
+// the value, else the strongest that has the object it would be added to. Where the value stands in a file of its own,
+// that one is it, unless the edit is about the value itself and not about what it holds: then it is the file that
+// includes it, because others may include it too. Where only one file is in play nothing is looked for, and the path
+// stays as it is.
+func (c *Config) locate(path json5.Path, itself bool) (*File, json5.Path, error) {
 	main := c.files[c.root]
-	if len(c.files) == 1 {
+	if len(c.files) == 1 || len(path) == 0 {
 		return main, path, nil
 	}
 	layers := c.layersOf(layer{main, main.Document.Root()})
 	for i := range path {
-		next, err := c.step(layers, path[i:i+1])
-		if err != nil {
+		found, err := c.step(layers, path[i:i+1])
+		switch {
+		case err != nil:
 			return nil, nil, err
-		}
-		if len(next) == 0 {
+		case len(found) == 0:
 			best := holder(layers)
 			return best.file, best.node.Path().Then(path[i:]...), nil
+		case itself && i == len(path)-1:
+			return found[0].file, found[0].node.Path(), nil
 		}
-		layers = next
+		layers = nil
+		for _, l := range found {
+			layers = append(layers, c.layersOf(l)...)
+		}
 	}
-	best := layers[0]
-	return best.file, best.node.Path(), nil
+	return layers[0].file, layers[0].node.Path(), nil
 }
 
 // step follows one step of a path in all layers.
@@ -42,7 +48,7 @@ func (c *Config) step(layers []layer, step json5.Path) ([]layer, error) {
 			return nil, err
 		}
 		if n != nil {
-			next = append(next, c.layersOf(layer{l.file, *n})...)
+			next = append(next, layer{l.file, *n})
 		}
 	}
 	return next, nil
@@ -121,12 +127,13 @@ func (c *Config) Apply(operations ...json5.Operation) (*Config, error) {
 }
 
 func (c *Config) applyOne(o json5.Operation) (*Config, error) {
-	f, path, err := c.locate(o.Path)
+	itself := o.Verb == json5.Set || o.Verb == json5.Unset || o.Verb == json5.Move
+	f, path, err := c.locate(o.Path, itself)
 	if err != nil {
 		return nil, err
 	}
 	if o.Verb == json5.Move {
-		to, target, err := c.locate(o.To)
+		to, target, err := c.locate(o.To, true)
 		if err != nil {
 			return nil, err
 		}

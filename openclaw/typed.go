@@ -73,7 +73,7 @@ func schemaNames(path json5.Path) []string {
 
 // Get finds a value in the file that holds it. Errors are those of json5.Document.Get.
 func (c *Config) Get(path json5.Path) (json5.Node, error) {
-	f, within, err := c.locate(path)
+	f, within, err := c.locate(path, false)
 	if err != nil {
 		return json5.Node{}, err
 	}
