@@ -44,14 +44,11 @@ func (p *program) restoreCommand() *cobra.Command {
 
 // restored are the files of a backup and where they belong.
 func restored() []backup.Place {
-	database := func(name, path string) backup.Place {
-		return backup.Place{Name: name, Path: path, With: []string{path + "-wal", path + "-shm"}}
-	}
 	return []backup.Place{
 		{Name: "fraktalia.yaml", Path: "fraktalia.yaml"},
 		{Name: "packages.yaml", Path: "packages.yaml"},
-		database("fraktalia.db", "fraktalia.db"),
-		database("homeserver.db", filepath.Join("synapse", "homeserver.db")),
+		{Name: "fraktalia.db", Path: "fraktalia.db", With: []string{"fraktalia.db-wal", "fraktalia.db-shm"}},
+		{Name: "homeserver.db", Path: filepath.Join("synapse", "homeserver.db"), With: stack.WithDatabase()},
 		{Name: "homeserver.local.yaml", Path: filepath.Join("synapse", "homeserver.local.yaml")},
 	}
 }
@@ -76,7 +73,7 @@ func (p *program) restore(ctx context.Context, from, data, secrets string) error
 	defer release()
 	done, err := backup.Restore(ctx, from, data, restored())
 	if err == nil {
-		err = stack.ForgetOneTimeKeys(ctx, data)
+		err = errors.Join(stack.ForgetOneTimeKeys(ctx, data), endClawUpgrade(data, &done))
 	}
 	if err == nil && len(keys) > 0 {
 		var more backup.Restored

@@ -29,21 +29,31 @@ func (c Copy) Kept() bool {
 	return err == nil
 }
 
+// Traces are all paths at which something of a copy may be.
+func (c Copy) Traces() []string { return []string{c.Folder, c.Folder + making, c.Folder + dropped} }
+
+const (
+	// making ends the name of a copy that is being made, dropped that of one that
+	// is being removed.
+	making  = ".new"
+	dropped = ".old"
+)
+
 // Keep makes the copy. One that is there is kept instead: it is older.
 func (c Copy) Keep() error {
 	if c.Kept() {
 		return nil
 	}
-	making := c.Folder + ".new"
-	if err := errors.Join(os.RemoveAll(making), os.MkdirAll(making, 0o700)); err != nil {
+	fresh := c.Folder + making
+	if err := errors.Join(os.RemoveAll(fresh), os.MkdirAll(fresh, 0o700)); err != nil {
 		return ErrNotKept{c.Of, err}
 	}
 	for _, name := range c.Names {
-		if err := copyAll(filepath.Join(c.Of, name), filepath.Join(making, name)); err != nil {
-			return ErrNotKept{c.Of, errors.Join(err, os.RemoveAll(making))} // a full disk needs the room
+		if err := copyAll(filepath.Join(c.Of, name), filepath.Join(fresh, name)); err != nil {
+			return ErrNotKept{c.Of, errors.Join(err, os.RemoveAll(fresh))} // a full disk needs the room
 		}
 	}
-	if err := os.Rename(making, c.Folder); err != nil {
+	if err := os.Rename(fresh, c.Folder); err != nil {
 		return ErrNotKept{c.Of, err}
 	}
 	return nil
@@ -73,14 +83,14 @@ func (c Copy) PutBack() error {
 
 // Drop removes the copy: what was changed is good.
 func (c Copy) Drop() error {
-	dropped := c.Folder + ".old"
-	if err := os.RemoveAll(dropped); err != nil {
+	gone := c.Folder + dropped
+	if err := os.RemoveAll(gone); err != nil {
 		return fmt.Errorf("drop a copy: %w", err)
 	}
-	if err := os.Rename(c.Folder, dropped); err != nil {
+	if err := os.Rename(c.Folder, gone); err != nil {
 		return fmt.Errorf("drop a copy: %w", err)
 	}
-	return os.RemoveAll(dropped)
+	return os.RemoveAll(gone)
 }
 
 // copyAll copies a file or a folder with all that is in it, with its modes. What

@@ -16,8 +16,8 @@ type Place struct {
 	// Name is what it is called in the copy; Path is where it goes, below the
 	// folder into which is restored.
 	Name, Path string
-	// With are files that belong to what is there now, such as a database's log,
-	// and mean nothing to what comes.
+	// With are files and folders that belong to what is there now, such as a
+	// database's log, and mean nothing to what comes.
 	With []string
 }
 
@@ -56,13 +56,8 @@ func Restore(ctx context.Context, from, folder string, places []Place) (done Res
 			found = append(found, p)
 		}
 	}
-	aside := filepath.Join(folder, AsidePrefix+time.Now().UTC().Format(stamp))
 	for _, p := range found {
-		moved, err := settle(folder, aside, p)
-		if moved {
-			done.Aside = aside
-		}
-		if err != nil {
+		if err := done.settle(folder, p); err != nil {
 			return done, fmt.Errorf("put %s back: %w", p.Name, err)
 		}
 		done.Files = append(done.Files, p.Name)
@@ -90,23 +85,34 @@ func fetch(ctx context.Context, from, to string) error {
 
 // settle moves aside what is in a file's place, with what belongs to it, and
 // gives the file its name.
-func settle(folder, aside string, p Place) (moved bool, err error) {
-	for _, path := range append([]string{p.Path}, p.With...) {
+func (r *Restored) settle(folder string, p Place) error {
+	if err := r.MoveAside(folder, append([]string{p.Path}, p.With...)...); err != nil {
+		return err
+	}
+	place := filepath.Join(folder, p.Path)
+	return os.Rename(place+arriving, place)
+}
+
+// MoveAside moves what there is of some files and folders below a folder to where
+// a restore has moved the others.
+func (r *Restored) MoveAside(folder string, paths ...string) error {
+	for _, path := range paths {
 		there := filepath.Join(folder, path)
 		if _, err := os.Lstat(there); errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		to := filepath.Join(aside, path)
+		if r.Aside == "" {
+			r.Aside = filepath.Join(folder, AsidePrefix+time.Now().UTC().Format(stamp))
+		}
+		to := filepath.Join(r.Aside, path)
 		if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
-			return moved, err
+			return err
 		}
 		if err := os.Rename(there, to); err != nil {
-			return moved, err
+			return err
 		}
-		moved = true
 	}
-	place := filepath.Join(folder, p.Path)
-	return moved, os.Rename(place+arriving, place)
+	return nil
 }
 
 // gone removes a file that may be there.

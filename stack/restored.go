@@ -12,6 +12,18 @@ import (
 	_ "github.com/mattn/go-sqlite3" // Synapse's database is a SQLite file
 )
 
+// WithDatabase are the files and folders of a data folder, relative to it, that
+// belong to Synapse's database as it is there and mean nothing to another that comes
+// in its place. What is left of an upgrade that was interrupted is one of them: the
+// next start would put that database back.
+func WithDatabase() (paths []string) {
+	before := layout{}.before()
+	for _, name := range before.Names[1:] {
+		paths = append(paths, filepath.Join(before.Of, name))
+	}
+	return append(paths, before.Traces()...)
+}
+
 // ForgetOneTimeKeys makes Synapse's database fit for a start after it, or the
 // bot's, was put back from a copy; nothing may run on it. One-time keys in it may
 // have been given out after the copy was made, and a device throws its half of a
