@@ -161,11 +161,16 @@ func (c *localClaw) address() string {
 }
 
 // run brings the agent into the chat room, and keeps its gateway running until
-// ctx ends. ready is called once the agent is there. What fails is told: the
-// homeserver and the bot go on without an agent.
+// ctx ends. ready is called once the agent is there, or will not be. What fails is
+// told: the homeserver and the bot go on without an agent.
 func (c *localClaw) run(ctx context.Context, d *deployment, ready func()) error {
 	defer c.close()
-	err := c.start(ctx, d)
+	return c.keep(ctx, d, c.start(ctx, d), ready)
+}
+
+// keep goes on after a start. An agent that has not come yet may come, or be
+// invited again: its gateway is kept running like any other.
+func (c *localClaw) keep(ctx context.Context, d *deployment, err error, ready func()) error {
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -176,7 +181,7 @@ func (c *localClaw) run(ctx context.Context, d *deployment, ready func()) error 
 	ready()
 	var group errgroup.Group
 	group.Go(func() error { return c.examine(ctx, d, err == nil) })
-	if err == nil {
+	if err == nil || errors.Is(err, errAgentAway) {
 		group.Go(func() error { return c.gateway.Run(ctx) })
 	}
 	return group.Wait()
@@ -212,7 +217,13 @@ func (c *localClaw) start(ctx context.Context, d *deployment) error {
 	var building sync.WaitGroup
 	building.Go(func() { c.buildImage(ctx, d) })
 	defer building.Wait()
-	return c.startGateway(ctx, d)
+	if err := c.startGateway(ctx, d); err != nil {
+		return err
+	}
+	if !c.fresh { // it is in the room, or the owner has taken it out
+		return nil
+	}
+	return c.awaitAgent(ctx, d)
 }
 
 // launch starts the gateway of the release in use.
@@ -245,10 +256,7 @@ func (c *localClaw) launch(ctx context.Context, d *deployment) error {
 		defer close(c.warmed)
 		c.warm(ctx)
 	}()
-	if !c.fresh { // it is in the room, or the owner has taken it out
-		return nil
-	}
-	return c.awaitAgent(ctx, d)
+	return nil
 }
 
 // warm asks the gateway for its configuration once: the first answer takes it
