@@ -3,6 +3,7 @@ package forwarder
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -44,11 +45,18 @@ type carrier struct {
 	sandbox Sandbox
 	cancel  context.CancelFunc
 	direct  Failure // of the sandbox's own addresses
+	header  []byte  // what the service is told first of the client, if anything
 }
 
 // take takes a client over from a loop, with its place in the counts; direct is
 // what was met on the way without a dialer.
 func (c *carriers) take(p *port, fd int, sandboxes []Sandbox, direct Failure) {
+	// Of the socket itself: a connection of package net has no remote address
+	// where the client's reset came first.
+	var header []byte
+	if p.spec.ProxyProtocol {
+		header = proxyLine(fd)
+	}
 	client, err := connOf(fd)
 	if err != nil {
 		c.forwarder.log.WithError(err).Warn("cannot take a connection over")
@@ -57,7 +65,7 @@ func (c *carriers) take(p *port, fd int, sandboxes []Sandbox, direct Failure) {
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	one := &carrier{port: p, client: client, cancel: cancel, direct: direct}
+	one := &carrier{port: p, client: client, cancel: cancel, direct: direct, header: header}
 	c.mu.Lock()
 	c.all[one] = true
 	c.mu.Unlock()
@@ -75,7 +83,12 @@ func connOf(fd int) (*net.TCPConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return conn.(*net.TCPConn), nil
+	client, ok := conn.(*net.TCPConn)
+	if !ok {
+		conn.Close()
+		return nil, fmt.Errorf("not a TCP connection but %T", conn)
+	}
+	return client, nil
 }
 
 func (c *carriers) carry(ctx context.Context, one *carrier, sandboxes []Sandbox) {
@@ -91,9 +104,8 @@ func (c *carriers) carry(ctx context.Context, one *carrier, sandboxes []Sandbox)
 	}
 	one.port.met(Answers, c.dialers[by].Way())
 	one.port.tally.reached[1+by].Add(1)
-	if one.port.spec.ProxyProtocol {
-		header := proxyText(one.client.RemoteAddr().(*net.TCPAddr).AddrPort(), one.client.LocalAddr().(*net.TCPAddr).AddrPort())
-		if _, err := server.Write(header); err != nil {
+	if len(one.header) > 0 {
+		if _, err := server.Write(one.header); err != nil {
 			return
 		}
 	}

@@ -1,11 +1,13 @@
 package forwarder_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"path/filepath"
 	"testing"
 	"time"
@@ -25,8 +27,8 @@ func (w socketWay) Dial(ctx context.Context, sandbox forwarder.Sandbox, port int
 	return new(net.Dialer).DialContext(ctx, "unix", w.path)
 }
 
-// forwardBySocket opens a forward to a sandbox without any network.
-func forwardBySocket(t *testing.T, to int, serve func(*net.UnixConn)) (*forwarder.Forwarder, int) {
+// socketService serves connections to port 8080 of whatever sandbox.
+func socketService(t *testing.T, serve func(*net.UnixConn)) socketWay {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "service")
 	listener, err := net.Listen("unix", path)
@@ -46,7 +48,14 @@ func forwardBySocket(t *testing.T, to int, serve func(*net.UnixConn)) (*forwarde
 			}()
 		}
 	}()
-	f := start(t, forwarder.Options{Drain: 200 * time.Millisecond, Dialers: []forwarder.Dialer{socketWay{path}}})
+	return socketWay{path}
+}
+
+// forwardBySocket opens a forward to a sandbox without any network.
+func forwardBySocket(t *testing.T, to int, serve func(*net.UnixConn)) (*forwarder.Forwarder, int) {
+	t.Helper()
+	way := socketService(t, serve)
+	f := start(t, forwarder.Options{Drain: 200 * time.Millisecond, Dialers: []forwarder.Dialer{way}})
 	f.SetSandboxes([]forwarder.Sandbox{{ID: "1", Name: "box", Agent: "mox"}})
 	port := freePort(t)
 	if err := f.Open(forwarder.Spec{Port: port, To: to, Bind: forwarder.Loopback}); err != nil {
@@ -101,4 +110,69 @@ func TestNoWayAtAll(t *testing.T) {
 		t.Errorf("probe: %v", err)
 	}
 	until(t, "the connection counted out", func() bool { return status(t, f, port).Open == 0 })
+}
+
+// Clients that have gone before anybody looked: the kernel hands their
+// connections out all the same, and knows no peer of them.
+func TestAnotherWayTellsOfAClientThatHasGone(t *testing.T) {
+	const gone = 20
+	lines := make(chan string, gone+1)
+	way := socketService(t, func(conn *net.UnixConn) {
+		line, _ := bufio.NewReader(conn).ReadString('\n')
+		lines <- line
+	})
+	f := forwarder.New(quiet(forwarder.Options{Dialers: []forwarder.Dialer{way}}))
+	f.SetSandboxes([]forwarder.Sandbox{{ID: "1", Name: "box", Agent: "mox"}})
+	port := freePort(t)
+	if err := f.Open(forwarder.Spec{Port: port, To: 8080, Bind: forwarder.Loopback, ProxyProtocol: true}); err != nil {
+		t.Fatal(err)
+	}
+	for range gone {
+		conn := dial(t, port)
+		conn.SetLinger(0)
+		conn.Close()
+	}
+	keepRunning(t, f)
+	for range gone {
+		if line := next(t, lines); line != "PROXY UNKNOWN\r\n" {
+			t.Errorf("of a client that has gone the service was told %q", line)
+		}
+	}
+	conn := dial(t, port)
+	from := netip.MustParseAddrPort(conn.LocalAddr().String())
+	if got, want := next(t, lines), fmt.Sprintf("PROXY TCP4 127.0.0.1 127.0.0.1 %d %d\r\n", from.Port(), port); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// next is what a service tells next.
+func next(t *testing.T, lines <-chan string) string {
+	t.Helper()
+	select {
+	case line := <-lines:
+		return line
+	case <-time.After(patience):
+		t.Fatal("the service was not reached")
+		return ""
+	}
+}
+
+// A socket for both families has an IPv4 client's address in IPv6 clothes.
+func TestAnotherWayTellsTheFamilyOfAClient(t *testing.T) {
+	lines := make(chan string, 1)
+	way := socketService(t, func(conn *net.UnixConn) {
+		line, _ := bufio.NewReader(conn).ReadString('\n')
+		lines <- line
+	})
+	f := start(t, forwarder.Options{Dialers: []forwarder.Dialer{way}})
+	f.SetSandboxes([]forwarder.Sandbox{{ID: "1", Name: "box", Agent: "mox"}})
+	port := freePort(t)
+	if err := f.Open(forwarder.Spec{Port: port, To: 8080, Bind: forwarder.Any, ProxyProtocol: true}); err != nil {
+		t.Fatal(err)
+	}
+	conn := dial(t, port)
+	from := netip.MustParseAddrPort(conn.LocalAddr().String())
+	if got, want := next(t, lines), fmt.Sprintf("PROXY TCP4 127.0.0.1 127.0.0.1 %d %d\r\n", from.Port(), port); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }

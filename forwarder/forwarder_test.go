@@ -27,10 +27,22 @@ const patience = 20 * time.Second
 // start runs a forwarder until the test ends.
 func start(t testing.TB, options forwarder.Options) *forwarder.Forwarder {
 	t.Helper()
+	f := forwarder.New(quiet(options))
+	keepRunning(t, f)
+	return f
+}
+
+// quiet gives options a log that nobody reads.
+func quiet(options forwarder.Options) forwarder.Options {
 	log := logrus.New()
 	log.SetOutput(io.Discard)
 	options.Log = logrus.NewEntry(log)
-	f := forwarder.New(options)
+	return options
+}
+
+// keepRunning runs a forwarder that was made until the test ends.
+func keepRunning(t testing.TB, f *forwarder.Forwarder) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error)
 	go func() { ended <- f.Run(ctx) }()
@@ -40,7 +52,6 @@ func start(t testing.TB, options forwarder.Options) *forwarder.Forwarder {
 			t.Errorf("Run: %v", err)
 		}
 	})
-	return f
 }
 
 // service listens on a loopback address and serves each connection.
