@@ -34,7 +34,7 @@ func (d *deployment) health() []command.Check {
 		{Part: "fraktalia", Look: d.ownHealth},
 	}
 	for _, h := range d.engines.hosts {
-		checks = append(checks, command.Check{Part: "host " + h.Name, Look: d.hostHealth(h)})
+		checks = append(checks, command.Check{Part: "host " + h.Name, OwnersOnly: true, Look: d.hostHealth(h)})
 	}
 	if d.metrics != nil {
 		checks = append(checks, command.Check{Part: "metrics", Look: d.metricsHealth})

@@ -112,14 +112,19 @@ func listAgents(ctx context.Context, r *run, _ []string) (reply.Answer, error) {
 	}
 	sandboxes, engine := r.Agents.Sandboxes(ctx)
 	rows := make([]agentRow, len(agents))
-	table := reply.Table{Head: []string{"agent", "model", "sandbox, network, image", "rooms", "container"}}
 	for i, agent := range agents {
-		row := newAgentRow(config, agent, r.Settings.Image, sandboxes)
-		rows[i] = row
+		rows[i] = newAgentRow(config, agent, r.Settings.Image, sandboxes)
+	}
+	rows = r.discreetAgents(rows)
+	table := reply.Table{Head: []string{"agent", "model", "sandbox, network, image", "rooms", "container"}}
+	for _, row := range rows {
 		table.Rows = append(table.Rows, []any{nameText(row), row.Model, sandboxText(row),
 			r.roomNames(ctx, row.Rooms), containerText(row, engine)})
 	}
-	if len(rows) == 0 {
+	switch {
+	case len(rows) == 0 && r.request.Role != Owner:
+		return reply.Answer{Doc: reply.Say("No agent answers in this room."), Data: rows}, nil
+	case len(rows) == 0:
 		return reply.Answer{Doc: reply.Say("There is no agent. ", reply.Mono("%saddagent NAME", prompt(r.request)), " makes one."), Data: rows}, nil
 	}
 	return reply.Answer{Doc: reply.Doc{table}, Data: rows}, nil

@@ -10,6 +10,8 @@ import (
 type Check struct {
 	// Part is what people call it, e.g. "homeserver".
 	Part string
+	// OwnersOnly parts have names that are not for everybody in a chat room.
+	OwnersOnly bool
 	// Look finds out how it is. That of a status changes nothing; a doctor's may
 	// try, and leaves nothing behind.
 	Look func(ctx context.Context) Finding

@@ -94,18 +94,18 @@ func showSandboxes(ctx context.Context, r *run, picture bool) (reply.Answer, err
 	if err != nil {
 		return reply.Answer{}, r.containerProblem(err)
 	}
-	rows, err := r.containerRows(ctx, containers)
+	rows, err := r.containerRows(ctx, r.ownContainers(containers))
 	if err != nil {
 		return reply.Answer{}, r.containerProblem(err)
 	}
-	hosts := r.living()
+	hosts := r.ownHosts()
 	image, err := r.imageFacts(ctx, hosts[0])
 	if err != nil {
 		return reply.Answer{}, r.containerProblem(err)
 	}
-	doc := append(containerTable(rows, prompt(r.request)), image.doc()...)
+	doc := append(r.containerTable(rows), image.doc()...)
 	doc = append(doc, r.imagesOn(ctx, hosts[1:])...)
-	if picture || !r.request.Shell && !r.request.json() {
+	if r.request.Role == Owner && (picture || !r.request.Shell && !r.request.json()) { // files go to the owners, who have not asked
 		doc = append(doc, r.attachCharts(ctx, image)...)
 	}
 	return reply.Answer{Doc: doc, Data: struct {
@@ -171,8 +171,11 @@ func (r *run) lastUse(c sandbox.Container) (last, unused *time.Time) {
 	return nil, &since
 }
 
-func containerTable(rows []containerRow, prompt string) reply.Doc {
-	if len(rows) == 0 {
+func (r *run) containerTable(rows []containerRow) reply.Doc {
+	switch {
+	case len(rows) == 0 && r.request.Role != Owner:
+		return reply.Say("You have no sandbox of your own at present.")
+	case len(rows) == 0:
 		return reply.Say("There is no sandbox container. OpenClaw makes one when an agent first needs it.")
 	}
 	table := reply.Table{Head: []string{"agent", "image", "what it does", "takes", "network, user"}}
@@ -186,7 +189,7 @@ func containerTable(rows []containerRow, prompt string) reply.Doc {
 	doc := reply.Doc{table}
 	if old > 0 {
 		doc = append(doc, reply.P(fmt.Sprintf("%d %s an older image. ", old, plural(old, "container runs", "containers run")),
-			reply.Mono("%srecreate-sandbox", prompt), " has them made anew."))
+			reply.Mono("%srecreate-sandbox", prompt(r.request)), " has them made anew."))
 	}
 	return doc
 }

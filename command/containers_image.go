@@ -66,6 +66,9 @@ func (r *run) imageFacts(ctx context.Context, host string) (imageFacts, error) {
 	builds = r.at(host).buildsHere(builds)
 	for _, b := range builds[:min(len(builds), mostBuilds)] {
 		facts.Builds = append(facts.Builds, buildRow{b.StartedAt, b.Duration.Seconds(), b.Outcome, b.Size, b.StartedBy})
+		if r.request.Role != Owner {
+			facts.Builds[len(facts.Builds)-1].By = ""
+		}
 	}
 	at := slices.IndexFunc(builds, func(b store.Build) bool {
 		return image.Exists && b.Outcome == store.BuildDone && b.ImageID == image.ID && len(b.Layers) > 0

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -21,10 +22,11 @@ func (r *run) deploymentFamily() []*cobra.Command {
 }
 
 func status(ctx context.Context, r *run, _ []string) (reply.Answer, error) {
-	findings := make([]partFinding, len(r.Health))
+	checks := slices.DeleteFunc(slices.Clone(r.Health), func(c Check) bool { return c.OwnersOnly && r.request.Role != Owner })
+	findings := make([]partFinding, len(checks))
 	var looking sync.WaitGroup
-	for i, check := range r.Health {
-		looking.Go(func() { findings[i] = partFinding{check.Part, look(ctx, check)} })
+	for i, check := range checks {
+		looking.Go(func() { findings[i] = r.discreetFinding(partFinding{check.Part, look(ctx, check)}) })
 	}
 	looking.Wait()
 	table := reply.Table{Head: []string{"", "part", "how it is"}}

@@ -173,7 +173,7 @@ func (r *run) othersRun() string {
 	var names []string
 	sandboxes, _ := r.Forwards.Sandboxes()
 	for _, s := range sandboxes {
-		if s.Agent != "" && !slices.Contains(names, s.Agent) {
+		if r.request.Role == Owner && s.Agent != "" && !slices.Contains(names, s.Agent) {
 			names = append(names, s.Agent)
 		}
 	}

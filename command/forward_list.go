@@ -160,6 +160,9 @@ func listForwards(ctx context.Context, r *run, _ []string) (reply.Answer, error)
 	}
 	list := r.Forwards.List()
 	rows := r.rows(ctx, list, known)
+	for i := range rows {
+		rows[i] = r.discreetForward(rows[i], list[i])
+	}
 	if len(rows) == 0 {
 		return reply.Answer{Doc: reply.Say("No port is forwarded. ", reply.Mono("%sforward %d", prompt(r.request), r.Settings.FirstPort), " opens one."), Data: rows}, nil
 	}
