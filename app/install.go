@@ -50,6 +50,9 @@ type installation struct {
 	Program, Config, User, Data, OpenClaw, Command string
 	// Backups is the folder of backups where it is not in the data folder.
 	Backups string
+	// Cache is the folder of the programs that `up` brings; "" where it is not up
+	// that runs.
+	Cache string
 	// Proxy says that the bot talks to Docker through the socket proxy; else it
 	// is in Docker's group.
 	Proxy                                                bool
@@ -121,7 +124,8 @@ func newInstallation(file, name string, proxy bool) (i installation, err error) 
 			return i, err
 		}
 	}
-	if _, err := user.Lookup(name); err != nil {
+	account, err := user.Lookup(name)
+	if err != nil {
 		return i, failed("There is no account %q on this machine; --user names another.", name)
 	}
 	if name == "root" {
@@ -129,7 +133,7 @@ func newInstallation(file, name string, proxy bool) (i installation, err error) 
 	}
 	i = installation{Program: installedProgram, Config: path, User: name, Data: c.Data, OpenClaw: filepath.Dir(c.OpenClaw.Config), Command: "run --config " + path}
 	if stack.Ran(c.Data) {
-		i.Command = "up --yes --data " + c.Data
+		i.Command, i.Cache = "up --yes --data "+c.Data, cacheOf(account)
 	}
 	if !within(c.Backups.Folder, c.Data) {
 		i.Backups = c.Backups.Folder
@@ -137,7 +141,7 @@ func newInstallation(file, name string, proxy bool) (i installation, err error) 
 	if err := i.behindProxy(c, proxy); err != nil {
 		return i, err
 	}
-	for _, text := range []string{i.Config, i.Data, i.OpenClaw, i.Backups, i.Image, i.Base, i.Network} {
+	for _, text := range []string{i.Config, i.Data, i.OpenClaw, i.Backups, i.Cache, i.Image, i.Base, i.Network} {
 		if strings.ContainsAny(text, " \t\n%\"'\\") {
 			return i, failed("%q has characters that systemd reads as its own; move it elsewhere.", text)
 		}
@@ -169,6 +173,9 @@ func (i installation) acts() (list []act, err error) {
 		list = append(list, accountAct())
 	} else if _, err := os.Stat(filepath.Join(unitFolder, proxyUnit)); err == nil {
 		list = append(list, leaving([]string{proxyUnit}), removing(filepath.Join(unitFolder, proxyUnit)))
+	}
+	if i.Cache != "" {
+		list = append(list, i.cacheAct())
 	}
 	for _, name := range all {
 		text, err := i.unit(name)

@@ -26,6 +26,7 @@ func TestUnitsAreRightForSystemd(t *testing.T) {
 	for name, i := range map[string]installation{"proxy": behind(), "docker group": {}} {
 		i.Program, i.Config, i.User, i.Data, i.OpenClaw, i.Backups, i.Command = "/bin/true", "/home/mila/f/fraktalia.yaml", "daemon", "/home/mila/f", "/home/mila/.openclaw", "/srv/backups", "run --config /home/mila/f/fraktalia.yaml"
 		if i.Proxy {
+			i.Cache = "/home/mila/.cache/fraktalia"
 			i.ProxyUser = "daemon" // an account that is there
 		}
 		paths := unitsIn(t, i)

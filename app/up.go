@@ -358,8 +358,6 @@ func (h *homestead) stopped(err error) error {
 	var listen stack.ErrListen
 	var told *exitError
 	switch {
-	case fetchProblem(err) != nil:
-		return fetchProblem(err)
 	case errors.As(err, &told):
 		return told
 	case errors.Is(err, context.Canceled):

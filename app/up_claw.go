@@ -3,7 +3,9 @@ package app
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/githabideri/fraktalia/config"
@@ -126,17 +128,21 @@ func (h *homestead) runClaw(ctx context.Context, d *deployment, announce func())
 	return h.claw.run(ctx, d, announce)
 }
 
-// fetchProblem words why OpenClaw's programs could not be brought.
-func fetchProblem(err error) error {
+// fetchProblem words why OpenClaw's programs could not be brought into a folder.
+func (c *localClaw) fetchProblem(err error, folder string) error {
 	var none programs.ErrNoNPM
 	var install programs.ErrInstall
+	var file *fs.PathError
 	switch {
 	case errors.As(err, &none):
 		return failed("OpenClaw comes from npm, which was not found. Install it (apt-get install npm), and say this again.")
 	case errors.As(err, &install):
 		return failed("OpenClaw could not be fetched from npm: %s. Look at the machine's network and disk, and say this again; what is there is used again.", npmReason(install.Tail))
+	case errors.As(err, &file):
+		return failed("OpenClaw %s could not be put into %s: %v. See whether the disk has room, and whether I may write there (a unit of systemd's may after another sudo fraktalia install), and start me again.",
+			programs.OpenClawVersion, folder, file.Err)
 	}
-	return nil
+	return failed("OpenClaw %s could not be put into %s. The log in %s tells why; start me again when that is mended.", programs.OpenClawVersion, folder, filepath.Join(c.data, "logs"))
 }
 
 // npmReason is the one line of npm's last words that says what went wrong: it ends

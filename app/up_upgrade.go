@@ -37,14 +37,19 @@ func (c *localClaw) fetch(ctx context.Context) error {
 	}
 	var err error
 	c.programs, err = programs.Install(ctx, folder, func(s programs.Step) { c.screen.part(clawSteps[s]) })
-	if err == nil || ctx.Err() != nil || !c.whole {
+	if err == nil || ctx.Err() != nil {
 		return err
+	}
+	c.log.WithError(err).Warn("OpenClaw's programs could not be brought") // an error would be shown twice
+	problem := c.fetchProblem(err, folder)
+	if !c.whole {
+		return problem
 	}
 	old, there, ofErr := c.earlier(ctx)
 	if ofErr != nil || !there || old.Version() == "" {
-		return err
+		return problem
 	}
-	c.programs, c.unfetched = old, fetchProblem(err)
+	c.unfetched = problem
 	return c.goOnWith(old)
 }
 
