@@ -42,6 +42,12 @@ func newBackups(c config.Config, log *logrus.Entry) *backups {
 // Every implements command.Backups.
 func (b *backups) Every() time.Duration { return b.every }
 
+// due says whether it is time for a copy. One that is ahead of now is none.
+func (b *backups) due() bool {
+	last, ok, err := b.Last()
+	return err == nil && (!ok || time.Since(last.At) >= b.every)
+}
+
 // Run makes a copy whenever one is due, until ctx ends. One that fails is tried
 // again; the doctor tells of copies that have become too old.
 func (b *backups) Run(ctx context.Context) error {
@@ -51,7 +57,7 @@ func (b *backups) Run(ctx context.Context) error {
 	tick := time.NewTicker(backupTick)
 	defer tick.Stop()
 	for {
-		if last, ok, err := b.Last(); err == nil && (!ok || time.Since(last.At) >= b.every) {
+		if b.due() {
 			made, err := b.Make(ctx)
 			if err != nil && ctx.Err() == nil {
 				b.log.WithError(err).Error("no backup could be made")

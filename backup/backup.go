@@ -50,6 +50,9 @@ const (
 	stamp = "2006-01-02T15-04-05Z"
 	// unfinished ends the name of a copy that is being made.
 	unfinished = ".part"
+	// slack is how far ahead of now a copy may be: two of one second are named by
+	// that and the next, and clocks are set right by moments.
+	slack = time.Minute
 )
 
 // Make makes a copy, and then removes those that are too many. A copy is there
@@ -79,7 +82,7 @@ func (f *Folder) Make(ctx context.Context) (Copy, error) {
 	if err := os.Rename(part, path); err != nil {
 		return Copy{}, fmt.Errorf("end a backup: %w", err)
 	}
-	if err := f.thin(); err != nil {
+	if err := f.thin(path); err != nil {
 		return Copy{}, err
 	}
 	return describe(path)
@@ -106,19 +109,34 @@ func (f *Folder) sweep() error {
 	return err
 }
 
-// thin removes the oldest copies; what is no copy of ours stays.
-func (f *Folder) thin() error {
-	all, err := f.all()
+// thin removes copies other than the one just made: first those that are not of
+// any time yet, because a clock was wrong, then the oldest. What is no copy of ours
+// stays.
+func (f *Folder) thin(made string) error {
+	past, ahead, err := f.parted()
 	if err != nil {
 		return err
 	}
-	for len(all) > f.Keep {
-		if err := os.RemoveAll(all[0]); err != nil {
+	others := slices.DeleteFunc(append(ahead, past...), func(path string) bool { return path == made })
+	for len(others) > 0 && len(others)+1 > f.Keep {
+		if err := os.RemoveAll(others[0]); err != nil {
 			return fmt.Errorf("remove an old backup: %w", err)
 		}
-		all = all[1:]
+		others = others[1:]
 	}
 	return nil
+}
+
+// parted are the paths of the copies up to now, and of those ahead of it, oldest
+// first.
+func (f *Folder) parted() (past, ahead []string, err error) {
+	all, err := f.all()
+	limit := time.Now().Add(slack)
+	first := slices.IndexFunc(all, func(path string) bool { t, _ := at(filepath.Base(path)); return t.After(limit) })
+	if first < 0 {
+		first = len(all)
+	}
+	return all[:first], all[first:], err
 }
 
 // all are the paths of the copies, oldest first.
@@ -137,14 +155,21 @@ func (f *Folder) all() ([]string, error) {
 	return paths, nil
 }
 
-// Last is the newest copy; ok is false where there is none.
+// Last is the newest copy that is not ahead of now; ok is false where there is none.
 func (f *Folder) Last() (last Copy, ok bool, err error) {
-	all, err := f.all()
-	if err != nil || len(all) == 0 {
+	past, _, err := f.parted()
+	if err != nil || len(past) == 0 {
 		return Copy{}, false, err
 	}
-	last, err = describe(all[len(all)-1])
+	last, err = describe(past[len(past)-1])
 	return last, err == nil, err
+}
+
+// Ahead are the paths of copies that by their names are still to be made: the clock
+// is wrong, or was.
+func (f *Folder) Ahead() ([]string, error) {
+	_, ahead, err := f.parted()
+	return ahead, err
 }
 
 func at(name string) (time.Time, bool) {

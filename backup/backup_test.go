@@ -59,6 +59,56 @@ func TestTooManyGoOldestFirstAndNothingElse(t *testing.T) {
 	}
 }
 
+// With the clock ahead once, or behind now, copies are ahead of now: they are not
+// taken for the last, go before others, and never is it the new one that goes.
+func TestCopiesOfATimeToCome(t *testing.T) {
+	const ahead, later = "2999-01-01T00-00-00Z", "2999-01-02T00-00-00Z"
+	for name, c := range map[string]struct {
+		keep         int
+		there, after []string // beside the one that is made
+		last         string
+	}{
+		"one":            {3, []string{"2026-01-01T00-00-00Z", "2026-01-02T00-00-00Z", ahead}, []string{"2026-01-01T00-00-00Z", "2026-01-02T00-00-00Z"}, "2026-01-02T00-00-00Z"},
+		"room enough":    {3, []string{"2026-01-01T00-00-00Z", ahead}, []string{"2026-01-01T00-00-00Z", ahead}, "2026-01-01T00-00-00Z"},
+		"nothing else":   {2, []string{ahead, later}, []string{later}, ""},
+		"one at a time":  {1, []string{ahead}, nil, ""},
+		"and old things": {2, []string{"2026-01-01T00-00-00Z", "2026-01-02T00-00-00Z", ahead, later}, []string{"2026-01-02T00-00-00Z"}, "2026-01-02T00-00-00Z"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			for _, name := range c.there {
+				if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
+					t.Fatal(err)
+				}
+			}
+			f := &backup.Folder{Path: dir, Keep: c.keep, Sources: []backup.Source{{Name: "a", Copy: words("one")}}}
+			if last, ok, err := f.Last(); err != nil || ok != (c.last != "") || ok && filepath.Base(last.Path) != c.last {
+				t.Errorf("the last is %+v, %v, %v", last, ok, err)
+			}
+			made, err := f.Make(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if last, ok, err := f.Last(); err != nil || !ok || last.Path != made.Path {
+				t.Errorf("the last is not the new one: %+v, %v", last, err)
+			}
+			left, _ := os.ReadDir(dir)
+			got := []string{}
+			for _, entry := range left {
+				got = append(got, entry.Name())
+			}
+			want := append([]string{filepath.Base(made.Path)}, c.after...)
+			if slices.Sort(want); !slices.Equal(got, want) {
+				t.Errorf("left %v, want %v", got, want)
+			}
+			told, err := f.Ahead()
+			if err != nil || len(told) > 0 != slices.ContainsFunc(got, func(name string) bool { return name >= ahead }) {
+				t.Errorf("ahead are %v, %v", told, err)
+			}
+		})
+	}
+}
+
 // What cannot be copied whole leaves the copies as they were.
 func TestAFailureLeavesNothing(t *testing.T) {
 	dir, broken := t.TempDir(), errors.New("no space")

@@ -20,6 +20,8 @@ type Backups interface {
 	Make(ctx context.Context) (backup.Copy, error)
 	// Last is the newest; ok is false where there is none.
 	Last() (last backup.Copy, ok bool, err error)
+	// Ahead are the paths of those that are dated later than now.
+	Ahead() (paths []string, err error)
 	// Every is how often one is made by itself; 0 is never.
 	Every() time.Duration
 }
@@ -52,10 +54,13 @@ func (r *run) proveBackups(ctx context.Context) Finding {
 // what a person types to make one.
 func ProveBackups(ctx context.Context, b Backups, line string) Finding {
 	last, ok, err := b.Last()
+	ahead, aheadErr := b.Ahead()
 	every := b.Every()
 	switch {
-	case err != nil:
+	case err != nil || aheadErr != nil:
 		return Finding{NotWell, "the folder of backups cannot be read", "let this user read it, or name another in backups.folder"}
+	case !ok && len(ahead) > 0:
+		return Finding{NotWell, "none but of a time to come: " + ahead[len(ahead)-1], "set this machine's clock; " + line + " makes one"}
 	case !ok && every == 0:
 		return Finding{Unsure, "none, and none is made by itself (backups.every)", line + " makes one"}
 	case !ok:
@@ -68,6 +73,9 @@ func ProveBackups(ctx context.Context, b Backups, line string) Finding {
 	}
 	if s, err := store.Inspect(ctx, filepath.Join(last.Path, "fraktalia.db")); err != nil || len(s.Damage) > 0 {
 		return Finding{NotWell, "the last cannot be read: " + last.Path, "look at the disk; " + line + " makes another"}
+	}
+	if len(ahead) > 0 {
+		return Finding{Unsure, "the last is " + fact + "; one is of a time to come: " + ahead[len(ahead)-1], "set this machine's clock; where it is right, rename or remove that folder"}
 	}
 	return Finding{Mark: Well, Fact: fact}
 }
