@@ -177,21 +177,14 @@ func parse(text []byte, name, folder string) (Config, error) {
 }
 
 // Write makes the file at path, mode 0600, from the shipped example with the
-// values of c in it, so that the explanations come along.
+// values of c in it, so that the explanations come along. It is there whole or not
+// at all, and one that is there already is left alone.
 func Write(path string, c Config) error {
 	text, err := c.render()
 	if err != nil {
 		return err
 	}
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("write configuration: %w", err)
-	}
-	defer file.Close()
-	if _, err := file.Write(text); err != nil {
-		return fmt.Errorf("write configuration: %w", err)
-	}
-	return file.Close()
+	return put(path, text, os.Link) // which takes no other file's place
 }
 
 // Change writes the file at path anew with other values; what a person has
@@ -210,11 +203,12 @@ func Change(path string, change func(*Config)) error {
 	if text, err = c.into(text); err != nil {
 		return err
 	}
-	return replace(path, text)
+	return put(path, text, os.Rename)
 }
 
-// replace writes a file of mode 0600 so that a crash leaves the old or the new one.
-func replace(path string, text []byte) error {
+// put writes a file of mode 0600 aside and then gives it its name, so that neither a
+// crash nor a full disk leaves a part of it there.
+func put(path string, text []byte, name func(from, to string) error) error {
 	file, err := os.CreateTemp(filepath.Dir(path), ".fraktalia-*.yaml")
 	if err != nil {
 		return fmt.Errorf("write configuration: %w", err)
@@ -224,7 +218,10 @@ func replace(path string, text []byte) error {
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return fmt.Errorf("write configuration: %w", err)
 	}
-	return os.Rename(file.Name(), path)
+	if err := name(file.Name(), path); err != nil {
+		return fmt.Errorf("write configuration: %w", err)
+	}
+	return nil
 }
 
 // resolve makes every path absolute.
