@@ -167,7 +167,7 @@ func accountOf(path string) (string, error) {
 
 // acts are all that install does, in order.
 func (i installation) acts() (list []act, err error) {
-	list = append(list, act{"copy this program to " + installedProgram, func(context.Context) error { return copySelf() }})
+	list = append(list, act{"copy this program to " + installedProgram, func(context.Context) error { return copySelf(installedProgram) }})
 	enabled, all := unitNames(i.Proxy)
 	if i.Proxy {
 		list = append(list, accountAct())
@@ -183,7 +183,7 @@ func (i installation) acts() (list []act, err error) {
 			return nil, err
 		}
 		path := filepath.Join(unitFolder, name)
-		list = append(list, act{"write " + path, func(context.Context) error { return os.WriteFile(path, text, 0o644) }})
+		list = append(list, act{"write " + path, func(context.Context) error { return settleFile(path, text, 0o644) }})
 	}
 	return append(list,
 		calling("systemctl", "daemon-reload"),
@@ -252,23 +252,6 @@ func calling(name string, args ...string) act {
 		}
 		return nil
 	}}
-}
-
-// copySelf puts this program where only root can change it.
-func copySelf() error {
-	path, err := os.Executable()
-	if err != nil || path == installedProgram {
-		return err
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	fresh := installedProgram + ".new"
-	if err := os.WriteFile(fresh, text, 0o755); err != nil {
-		return err
-	}
-	return os.Rename(fresh, installedProgram)
 }
 
 // perform does the acts and tells each; a dry run only tells.
