@@ -1,6 +1,7 @@
 package forwarder
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,7 +36,12 @@ type carriers struct {
 	mu   sync.Mutex
 	all  map[*carrier]bool
 	done sync.WaitGroup
+
+	endLimit time.Duration // that wait allows them for closing; 0 is closeLimit
 }
+
+// closeLimit is more than a relay takes to give up an end that does not read.
+const closeLimit = 15 * time.Second
 
 // carrier is one such connection.
 type carrier struct {
@@ -183,7 +189,9 @@ func (one *carrier) copy(to, from net.Conn, count io.Writer) error {
 	return nil
 }
 
-// drop resets the connections that match.
+// drop resets the connections that match. It waits for none of them: a relay
+// whose other end reads nothing takes ten seconds to close a connection, and
+// who calls this holds up the loops.
 func (c *carriers) drop(matches func(*carrier) bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -196,7 +204,8 @@ func (c *carriers) drop(matches func(*carrier) bool) {
 		if one.server == nil {
 			one.client.SetLinger(0)
 		} else {
-			one.server.Close()
+			server := one.server
+			c.done.Go(func() { server.Close() }) // before carry, which needs the lock, can be done
 		}
 		one.client.Close()
 		c.forwarder.uncount(one.port)
@@ -222,11 +231,23 @@ func (c *carriers) probe(ctx context.Context, sandboxes []Sandbox, port int) (st
 	return c.dialers[by].Way(), conn.Close()
 }
 
-// wait returns when the last connection has ended, by force after limit.
+// wait returns when the last connection has ended, by force after limit. One
+// that cannot even be closed is left behind: its way ends with the program.
 func (c *carriers) wait(limit time.Duration) {
 	timer := time.AfterFunc(limit, func() { c.drop(func(*carrier) bool { return true }) })
 	defer timer.Stop()
-	c.done.Wait()
+	ended := make(chan struct{})
+	go func() {
+		c.done.Wait()
+		close(ended)
+	}()
+	last := time.NewTimer(max(limit, 0) + cmp.Or(c.endLimit, closeLimit))
+	defer last.Stop()
+	select {
+	case <-ended:
+	case <-last.C:
+		c.forwarder.log.Warn("connections by another way did not close")
+	}
 }
 
 // counter counts the bytes that pass a writer.

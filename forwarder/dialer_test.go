@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -174,5 +176,95 @@ func TestAnotherWayTellsTheFamilyOfAClient(t *testing.T) {
 	from := netip.MustParseAddrPort(conn.LocalAddr().String())
 	if got, want := next(t, lines), fmt.Sprintf("PROXY TCP4 127.0.0.1 127.0.0.1 %d %d\r\n", from.Port(), port); got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// slowWay is a way whose far end reads nothing: closing takes until it is let.
+type slowWay struct {
+	socketWay
+	closing chan struct{} // one for each that is being closed
+	let     chan struct{}
+	closed  atomic.Int32
+}
+
+func (w *slowWay) Dial(ctx context.Context, sandbox forwarder.Sandbox, port int) (net.Conn, error) {
+	conn, err := w.socketWay.Dial(ctx, sandbox, port)
+	if err != nil {
+		return nil, err
+	}
+	return &slowConn{Conn: conn, way: w}, nil
+}
+
+type slowConn struct {
+	net.Conn
+	way  *slowWay
+	once sync.Once
+}
+
+func (c *slowConn) Close() error {
+	c.once.Do(func() {
+		c.way.closing <- struct{}{}
+		<-c.way.let
+		c.Conn.Close()
+		c.way.closed.Add(1)
+	})
+	return nil
+}
+
+// A relay that has stalled is its own sandbox's trouble: nobody else waits for
+// its connections to close, neither who tells of sandboxes nor another client.
+func TestAnotherWayThatDoesNotCloseHoldsNobodyUp(t *testing.T) {
+	const stalled = 3
+	way := &slowWay{closing: make(chan struct{}, stalled+2), let: make(chan struct{})}
+	way.socketWay = socketService(t, func(conn *net.UnixConn) { io.Copy(conn, conn) })
+	f := forwarder.New(quiet(forwarder.Options{Drain: 100 * time.Millisecond, Dialers: []forwarder.Dialer{way}}))
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- f.Run(ctx) }()
+	boxes := []forwarder.Sandbox{{ID: "1", Name: "box", Agent: "mox"}, {ID: "2", Name: "other", Agent: "max"}}
+	f.SetSandboxes(boxes)
+	mox, max := freePort(t), freePort(t)
+	for port, agent := range map[int]string{mox: "mox", max: "max"} {
+		if err := f.Open(forwarder.Spec{Port: port, To: 8080, Agent: agent, Bind: forwarder.Loopback}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	clients := make([]*net.TCPConn, stalled)
+	for i := range clients {
+		clients[i] = dial(t, mox)
+		mustEcho(t, clients[i])
+	}
+	told := make(chan struct{})
+	go func() { f.SetSandboxes(boxes[1:]); close(told) }()
+	mustHappen(t, "who told of the sandboxes goes on", told)
+	for range stalled {
+		mustHappen(t, "the sandbox's connections are being closed", way.closing)
+	}
+	for _, conn := range clients {
+		mustReset(t, conn)
+	}
+	other := dial(t, max)
+	mustEcho(t, other)
+	if n := way.closed.Load(); n != 0 {
+		t.Errorf("%d have closed: the test is not about stalled ones", n)
+	}
+	cancel()
+	mustReset(t, other) // after the drain time
+	close(way.let)
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if n := way.closed.Load(); n != stalled+1 {
+		t.Errorf("Run ended with %d of %d connections closed", n, stalled+1)
+	}
+}
+
+func mustHappen(t *testing.T, what string, happened <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-happened:
+	case <-time.After(patience):
+		t.Fatalf("never came true: %s", what)
 	}
 }
