@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/githabideri/fraktalia/forwarder"
@@ -74,4 +75,50 @@ func TestAnEngineOfAnotherHostIsLost(t *testing.T) {
 	check("the other is back", forwarder.Serving, forwarder.Waiting)
 	f.SetUnknown(lost)
 	check("this one lost", forwarder.Unknown, forwarder.Unknown)
+}
+
+// While an engine is lost its agents still count for whom an unnamed forward
+// could mean: callers of one agent must not be given to another.
+func TestAnUnnamedForwardDoesNotGuessWhileAnEngineIsLost(t *testing.T) {
+	at := service(t, "127.0.0.1:0", func(conn *net.TCPConn) { conn.Write([]byte("here")) })
+	f := start(t, forwarder.Options{})
+	unnamed, named := freePort(t), freePort(t)
+	for _, spec := range []forwarder.Spec{{Port: unnamed}, {Port: named, Agent: "mox"}} {
+		spec.To, spec.Bind = int(at.Port()), forwarder.Loopback
+		if err := f.Open(spec); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check := func(what string, want forwarder.State, agents ...string) {
+		t.Helper()
+		if s := status(t, f, unnamed); s.State != want || !slices.Equal(s.Agents, agents) {
+			t.Errorf("%s: %s of %v, want %s of %v", what, s.State, s.Agents, want, agents)
+		}
+		if s := status(t, f, named); s.State != forwarder.Serving {
+			t.Errorf("%s: the named one is %s", what, s.State)
+		}
+	}
+	lost := errors.New("lost")
+	mox, max := sandboxAt("mox", at.Addr()), elsewhere(at.Addr())
+	max.Agent = "max"
+	f.SetSandboxes([]forwarder.Sandbox{mox})
+	check("one engine", forwarder.Serving)
+	f.SetHostUnknown("attic", nil)
+	check("another that was never seen", forwarder.Unknown)
+	mustRefuse(t, unnamed)
+	f.SetHost("attic", []forwarder.Sandbox{max})
+	check("seen", forwarder.Ambiguous, "max", "mox")
+	for range 2 {
+		f.SetHostUnknown("attic", lost)
+		check("lost", forwarder.Ambiguous, "max", "mox")
+		mustRefuse(t, unnamed)
+	}
+	var ambiguous *forwarder.AmbiguousError
+	if _, err := f.Probe(t.Context(), tcp(unnamed)); !errors.As(err, &ambiguous) || !slices.Equal(ambiguous.Agents, []string{"max", "mox"}) {
+		t.Errorf("probe: %v", err)
+	}
+	f.SetHost("attic", nil)
+	check("back, without any", forwarder.Serving)
+	f.SetHostUnknown("attic", lost)
+	check("lost again, with nobody's", forwarder.Serving)
 }

@@ -43,7 +43,7 @@ func (f *Forwarder) status(p *port) Status {
 	case Serving, Unreachable:
 		s.Sandbox = r.sandboxes[0]
 	case Ambiguous:
-		s.Agents = agents(r.sandboxes)
+		s.Agents = r.agents
 	case Unknown:
 		s.Err = &UnknownError{r.world.lost, r.world.err}
 	}
@@ -76,7 +76,7 @@ func (f *Forwarder) Probe(ctx context.Context, key Key) (string, error) {
 	case Waiting:
 		return "", &NoSandboxError{p.spec.Agent}
 	case Ambiguous:
-		return "", &AmbiguousError{agents(r.sandboxes)}
+		return "", &AmbiguousError{r.agents}
 	case Unknown:
 		return "", &UnknownError{r.world.lost, r.world.err}
 	}

@@ -50,6 +50,7 @@ type route struct {
 	world     *world
 	state     State
 	sandboxes []Sandbox
+	agents    []string // with Ambiguous: who could be meant
 	targets   []target
 }
 
@@ -60,8 +61,11 @@ func (f *Forwarder) route(p *port) *route {
 	}
 	state, found := w.resolve(p.spec, len(f.carriers.dialers) > 0 && !p.spec.UDP)
 	r := &route{world: w, state: state, sandboxes: found}
-	if state == Serving {
+	switch state {
+	case Serving:
 		r.targets = targets(found, p.spec.To)
+	case Ambiguous:
+		r.agents = w.meant(found)
 	}
 	p.cached.Store(r)
 	return r

@@ -23,12 +23,18 @@ type engine struct {
 	known     bool
 	err       error
 	sandboxes []Sandbox
+	listed    bool     // it has been known once
+	agents    []string // who had sandboxes when it was last known
 }
 
 // with is the world with other news of one engine.
 func (w *world) with(host string, news engine) *world {
 	next := &world{engines: map[string]engine{"": {}}}
 	maps.Copy(next.engines, w.engines)
+	news.agents, news.listed = agents(news.sandboxes), news.known
+	if last := w.engines[host]; !news.known {
+		news.agents, news.listed = last.agents, last.listed
+	}
 	next.engines[host] = news
 	next.known = next.engines[""].known
 	for _, name := range slices.Sorted(maps.Keys(next.engines)) {
@@ -43,6 +49,31 @@ func (w *world) with(host string, news engine) *world {
 
 // knows says whether a host's engine is known.
 func (w *world) knows(host string) bool { return w.engines[host].known }
+
+// everListed says whether every engine has been known once.
+func (w *world) everListed() bool {
+	for _, e := range w.engines {
+		if !e.listed {
+			return false
+		}
+	}
+	return true
+}
+
+// meant names the agents that a forward without an agent could be for: those
+// whose sandboxes were found, and those that an engine had before it was lost.
+// These are no targets, but a guess while they cannot be seen would give one
+// agent's callers to another.
+func (w *world) meant(found []Sandbox) []string {
+	names := agents(found)
+	for _, e := range w.engines {
+		if !e.known {
+			names = append(names, e.agents...)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
 
 // knowsAll says whether every engine is.
 func (w *world) knowsAll() bool {
@@ -86,8 +117,9 @@ func (w *world) resolve(spec Spec, otherWays bool) (State, []Sandbox) {
 		return Unknown, nil
 	case len(found) == 0:
 		return Waiting, nil
-	}
-	if spec.Agent == "" && len(agents(found)) > 1 {
+	case spec.Agent == "" && !w.everListed():
+		return Unknown, nil // whoever has sandboxes there may be meant
+	case spec.Agent == "" && len(w.meant(found)) > 1:
 		return Ambiguous, found
 	}
 	slices.SortFunc(found, func(a, b Sandbox) int {
