@@ -102,7 +102,7 @@ func (r *run) userID(typed string) (string, error) {
 	if whole && server != r.Settings.ServerName {
 		return "", Sorry("I look after accounts on %s only, not on %.60s.", r.Settings.ServerName, server)
 	}
-	if name == "" || len(name) > 255 || strings.ContainsAny(name, " \t\n/?#") {
+	if name == "" || len(name) > 255 || strings.ContainsAny(name, " \t\n?#") {
 		return "", Sorry("%.60q is no account: say a name such as alice, or an id such as @alice:%s.", typed, r.Settings.ServerName)
 	}
 	return "@" + name + ":" + r.Settings.ServerName, nil
@@ -114,12 +114,12 @@ func localpart(userID string) string {
 }
 
 // spared refuses what would take the deployment from its owners: what is a
-// verb such as "remove".
+// verb such as "remove". Some homeservers take names in whatever case.
 func (r *run) spared(userID, verb string) error {
 	switch {
-	case userID == r.Settings.Bot:
+	case strings.EqualFold(userID, r.Settings.Bot):
 		return Sorry("%s is my own account: I do not %s myself.", userID, verb)
-	case slices.Contains(r.Settings.Owners, userID):
+	case slices.ContainsFunc(r.Settings.Owners, func(owner string) bool { return strings.EqualFold(userID, owner) }):
 		return Sorry("%s is an owner: I do not %s owners. Take the name out of owners in fraktalia.yaml and restart me first.", userID, verb)
 	}
 	return nil

@@ -247,3 +247,25 @@ func TestPastedList(t *testing.T) {
 		}
 	}
 }
+
+// Owners and the bot are spared however they are spelled, and every account that
+// can be made can be named again.
+func TestAccountsAreNamed(t *testing.T) {
+	r := &run{Services: Services{Settings: Settings{ServerName: "test", Bot: "@bot:test", Owners: []string{"@boss:test"}}}}
+	for _, name := range []string{"@boss:test", "@Boss:test", "@BOT:test"} {
+		if r.spared(name, "remove") == nil {
+			t.Errorf("%s is not spared", name)
+		}
+	}
+	if err := r.spared("@bossy:test", "remove"); err != nil {
+		t.Error(err)
+	}
+	for _, name := range []string{"alice", "film/anna", "a.b_c=d-e+f"} {
+		if err := homeserver.ValidLocalpart(name, "test"); err != nil {
+			t.Error(err)
+		}
+		if id, err := r.userID(name); err != nil || id != "@"+name+":test" {
+			t.Errorf("%s: %s, %v", name, id, err)
+		}
+	}
+}

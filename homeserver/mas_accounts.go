@@ -51,10 +51,14 @@ func (m *MAS) named(ctx context.Context, name string) (masAccount, error) {
 	return m.account(answer.Data), err
 }
 
-// of finds an account by its whole id.
+// of finds an account by its whole id. MAS finds names in whatever case, and
+// another spelling must not pass for another account with those who ask.
 func (m *MAS) of(ctx context.Context, userID string) (masAccount, error) {
 	name, _ := localpart(userID)
 	found, err := m.named(ctx, name)
+	if err == nil && found.User.ID != name {
+		err = ErrNotFound{Action: "look up account", Name: name}
+	}
 	if err != nil {
 		return masAccount{}, err
 	}

@@ -41,6 +41,7 @@ func masServer(t *testing.T, more ...replied) (*contract, homeserver.Driver) {
 		{"POST /oauth2/token", 200, `{"access_token":"mat_service","token_type":"Bearer","expires_in":300,"scope":"urn:mas:admin"}`, masToken},
 		{"GET /api/admin/v1/users/by-username/fraktalia", 200, masBot, masSpec},
 		{"GET /api/admin/v1/users/by-username/alice", 200, masUser, masSpec},
+		{"GET /api/admin/v1/users/by-username/Alice", 200, masUser, masSpec}, // find_by_username compares in lower case
 		{"GET /api/admin/v1/users/by-username/none", 404, masAbsent, masErrors},
 		{"POST /api/admin/v1/personal-sessions", 201, `{"data":{"type":"personal-session","id":"03","attributes":{"access_token":"mpt_synapse","actor_user_id":"` + botID + `","scope":"urn:matrix:client:api:* urn:synapse:admin:*"}}}`, masPerson},
 		{"GET /_matrix/client/v3/account/whoami", 200, `{"user_id":"@fraktalia:family.example"}`, synapseOwn},
@@ -115,9 +116,11 @@ func TestMASRefusals(t *testing.T) {
 		"lock":       driver.SetLocked(t.Context(), "@none:family.example", true),
 		"reset":      driver.ResetPassword(t.Context(), "@none:family.example", "x"),
 		"deactivate": driver.Deactivate(t.Context(), "@none:family.example", true),
+		// Whoever asks has looked whether that is an owner.
+		"deactivate in another spelling": driver.Deactivate(t.Context(), "@Alice:family.example", true),
 	} {
 		if !errors.As(err, new(homeserver.ErrNotFound)) {
-			t.Errorf("%s of nobody: %v", name, err)
+			t.Errorf("%s, of nobody: %v", name, err)
 		}
 	}
 	for _, c := range []struct {
