@@ -98,7 +98,7 @@ func (s *screen) show(ctx context.Context, said message, out *lines) (done bool,
 	case secretKind:
 		fmt.Fprintln(s.Out, said.Text)
 	case fileKind:
-		return false, s.keepFile(said)
+		return false, s.takeFile(said, out)
 	case askKind:
 		return s.ask(ctx, said.Text+"\n[y/N] ", out, func(typed string) answer {
 			return answer{Yes: strings.HasPrefix(strings.ToLower(typed), "y")}
@@ -159,19 +159,47 @@ func (s *screen) clear() {
 	}
 }
 
+// takeFile keeps a file and says whether that went well: the program has no
+// other copy.
+func (s *screen) takeFile(said message, out *lines) error {
+	became := kept
+	if err := s.keepFile(said); err != nil {
+		fmt.Fprintf(s.Err, "%s could not be written here: %v\n", filepath.Base(said.Name), err)
+		became = lost
+	}
+	// Where the program has gone, what is read next says so.
+	_ = out.write(answer{File: became})
+	return nil
+}
+
 // keepFile writes a file into the current folder, never over another one and
 // never outside.
 func (s *screen) keepFile(said message) error {
-	name := filepath.Base(said.Name)
-	file, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	file, err := newFile(filepath.Base(said.Name))
 	if err != nil {
-		fmt.Fprintf(s.Err, "%s could not be written here: %v\n", name, err)
-		return nil
+		return err
 	}
-	defer file.Close()
-	if _, err := file.Write(said.Data); err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
+	_, err = file.Write(said.Data)
+	if err := errors.Join(err, file.Close()); err != nil {
+		return errors.Join(err, os.Remove(file.Name()))
 	}
-	fmt.Fprintf(s.Err, "wrote %s\n", name)
-	return file.Close()
+	fmt.Fprintf(s.Err, "wrote %s\n", file.Name())
+	return nil
+}
+
+// mostAlike is how many files of one name there may be in a folder.
+const mostAlike = 100
+
+// newFile makes a file of a name, or of that name with a number where there is one.
+func newFile(name string) (file *os.File, err error) {
+	kind := filepath.Ext(name)
+	numbered := name
+	for n := 2; n <= mostAlike; n++ {
+		file, err = os.OpenFile(numbered, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if !errors.Is(err, os.ErrExist) {
+			return file, err
+		}
+		numbered = fmt.Sprintf("%s-%d%s", strings.TrimSuffix(name, kind), n, kind)
+	}
+	return nil, err
 }

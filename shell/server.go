@@ -104,7 +104,7 @@ func (s *Server) serve(ctx context.Context, conn *net.UnixConn) {
 	}
 	stop := context.AfterFunc(ctx, func() { hurry(conn) })
 	defer stop()
-	talk := &talk{out: out, answers: make(chan answer, 1)}
+	talk := &talk{out: out, answers: make(chan answer, 1), fates: make(chan fate, 1)}
 	listening.Go(func() { talk.listen(in, cancel) })
 	given, err := s.run(ctx, asked, who(conn), talk)
 	end := message{Kind: doneKind, Text: given.Doc.Text(), Unwell: given.Unwell}

@@ -23,7 +23,17 @@ type answer struct {
 	Yes bool `json:"yes"`
 	// Choice is the number of the answer that was picked, from 1; 0 is none.
 	Choice int `json:"choice,omitempty"`
+	// File says what became of a file; "" where the answer is to a question.
+	File fate `json:"file,omitempty"`
 }
+
+// fate is what became of a file that was handed over.
+type fate string
+
+const (
+	kept fate = "kept"
+	lost fate = "lost"
+)
 
 // kind says what a message of the server is.
 type kind string
@@ -33,7 +43,7 @@ const (
 	askKind      kind = "ask"      // Text is a question; the client answers
 	chooseKind   kind = "choose"   // Text is a question with Choices answers; the client picks one
 	secretKind   kind = "secret"   // Text is to be shown and not kept
-	fileKind     kind = "file"     // Name and Data
+	fileKind     kind = "file"     // Name and Data; the client says what became of it
 	doneKind     kind = "done"     // Text is the answer; the last message
 	failedKind   kind = "failed"   // Text is why not; the last message
 )

@@ -20,6 +20,9 @@ const progressEvery = 200 * time.Millisecond
 // waiting for this one.
 const askLimit = 10 * time.Minute
 
+// fileLimit is how long a shell may take to write a file.
+const fileLimit = time.Minute
+
 // maxFile is the largest file that is handed over, in bytes.
 const maxFile = 256 << 20
 
@@ -27,6 +30,7 @@ const maxFile = 256 << 20
 type talk struct {
 	out     *lines
 	answers chan answer
+	fates   chan fate
 
 	mu   sync.Mutex
 	last time.Time
@@ -39,6 +43,13 @@ func (t *talk) listen(in *bufio.Reader, cancel context.CancelFunc) {
 		var said answer
 		if readLine(in, &said) != nil {
 			return
+		}
+		if said.File != "" {
+			select {
+			case t.fates <- said.File:
+			default:
+			}
+			continue
 		}
 		select {
 		case t.answers <- said:
@@ -111,13 +122,32 @@ func (t *talk) Cancelable(ctx context.Context) (context.Context, context.CancelF
 	return context.WithCancel(ctx)
 }
 
-// Attach implements command.Conversation.
-func (t *talk) Attach(_ context.Context, file reply.File) error {
+// Attach implements command.Conversation. It fails where the file could not be
+// written: passwords that are only in it would be lost, and said to be handed
+// over.
+func (t *talk) Attach(ctx context.Context, file reply.File) error {
 	data, err := io.ReadAll(io.LimitReader(file.Body, maxFile))
 	if err != nil {
 		return fmt.Errorf("read %s: %w", file.Name, err)
 	}
-	return t.out.write(message{Kind: fileKind, Name: file.Name, Data: data})
+	select {
+	case <-t.fates: // came too late for an earlier file
+	default:
+	}
+	if err := t.out.write(message{Kind: fileKind, Name: file.Name, Data: data}); err != nil {
+		return fmt.Errorf("hand over %s: %w", file.Name, err)
+	}
+	select {
+	case became := <-t.fates:
+		if became != kept {
+			return fmt.Errorf("the shell could not write %s", file.Name)
+		}
+		return nil
+	case <-time.After(fileLimit):
+		return fmt.Errorf("the shell does not say what became of %s", file.Name)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Confide implements command.Conversation. A terminal cannot forget, and shows
