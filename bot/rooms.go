@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"maunium.net/go/mautrix"
@@ -180,7 +181,11 @@ func (b *Bot) inviteMissing(ctx context.Context, room id.RoomID, owner id.UserID
 
 // makeRoom makes a private, encrypted room with the owners invited.
 func (b *Bot) makeRoom(ctx context.Context, k kind) (id.RoomID, error) {
-	made, err := b.client.CreateRoom(ctx, b.roomRequest(k))
+	request, err := b.roomRequest(ctx, k)
+	if err != nil {
+		return "", err
+	}
+	made, err := b.client.CreateRoom(ctx, request)
 	if err != nil {
 		return "", fmt.Errorf("make the room %q: %w", k.name, err)
 	}
@@ -190,8 +195,11 @@ func (b *Bot) makeRoom(ctx context.Context, k kind) (id.RoomID, error) {
 
 // roomRequest asks for a private, encrypted room in which the owners have the
 // bot's power.
-func (b *Bot) roomRequest(k kind) *mautrix.ReqCreateRoom {
-	levels := map[id.UserID]int{}
+func (b *Bot) roomRequest(ctx context.Context, k kind) (*mautrix.ReqCreateRoom, error) {
+	levels, err := b.ownLevel(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var invite []id.UserID
 	for owner := range b.owners {
 		levels[owner] = 100
@@ -210,7 +218,29 @@ func (b *Bot) roomRequest(k kind) *mautrix.ReqCreateRoom {
 			stateEvent(event.StateGuestAccess, &event.GuestAccessEventContent{GuestAccess: event.GuestAccessForbidden}),
 		},
 		PowerLevelOverride: &event.PowerLevelsEventContent{Users: levels, InvitePtr: &k.inviteLevel, Events: stateLevels()},
+	}, nil
+}
+
+// firstCreators is the first version of rooms in which the creator has all power
+// by itself, and must not be named among those who have some.
+const firstCreators = 12
+
+// ownLevel is the bot's power in a room that it makes, as far as it has to be
+// said: in rooms older than version 12, where Synapse refuses to make one without
+// (1.163.2, handlers/room.py), and a homeserver may be set to make those.
+func (b *Bot) ownLevel(ctx context.Context) (map[id.UserID]int, error) {
+	can, err := b.client.Capabilities(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ask which rooms the homeserver makes: %w", err)
 	}
+	if can.RoomVersions == nil {
+		return map[id.UserID]int{}, nil
+	}
+	// An unstable version has a name that is no number.
+	if version, err := strconv.Atoi(can.RoomVersions.Default); err != nil || version >= firstCreators {
+		return map[id.UserID]int{}, nil
+	}
+	return map[id.UserID]int{b.client.UserID: 100}, nil
 }
 
 // stateLevels is what it takes to change a room: as homeservers have it by

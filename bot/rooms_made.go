@@ -18,7 +18,10 @@ func (b *Bot) MakeRoom(ctx context.Context, wish command.NewRoom) (string, error
 	if !b.ready.Load() {
 		return "", errNotConnected
 	}
-	request := b.roomRequest(chatKind)
+	request, err := b.roomRequest(ctx, chatKind)
+	if err != nil {
+		return "", b.worldly(fmt.Sprintf("make the room %q", wish.Name), err)
+	}
 	request.Name, request.Topic, request.CreationContent = wish.Name, "", map[string]any{"m.federate": false}
 	if wish.Purpose != "" {
 		request.CreationContent[purposeKey] = wish.Purpose
