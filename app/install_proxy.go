@@ -33,9 +33,16 @@ func (i *installation) behindProxy(c config.Config, proxy bool) error {
 	}
 	i.Proxy, i.ProxyUser, i.ProxySocket, i.Engine = true, proxyUser, proxySocket, engineSocket
 	if inGroup(i.User, "docker") {
-		i.notes = append(i.notes, fmt.Sprintf("%s is in the group docker. The bot's unit hides Docker's socket from the bot all the same; who is that user can still start another program, which has root's rights by that socket. To end that: gpasswd -d %[1]s docker", i.User))
+		i.notes = append(i.notes, inDockersGroup(i.User))
 	}
 	return nil
+}
+
+// inDockersGroup warns of a user who needs no proxy. What the unit hides is no
+// wall of its own: a socket that is made anew is not hidden any more.
+func inDockersGroup(name string) string {
+	return fmt.Sprintf("Warning: %s is in the group docker, and so root's equal, as is who takes the bot over: the socket proxy is no wall then. "+
+		"The unit hides Docker's socket from the bot, but only until Docker makes it anew. To take %[1]s out of the group: sudo gpasswd -d %[1]s docker && sudo systemctl restart fraktalia", name)
 }
 
 func inGroup(name, group string) bool {

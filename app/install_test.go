@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -118,6 +119,39 @@ func TestWhoIsInDockersGroup(t *testing.T) {
 	var i installation
 	if err := i.behindProxy(c, true); err == nil || !strings.Contains(err.Error(), "past the socket proxy") || i.Proxy {
 		t.Errorf("%v", err)
+	}
+}
+
+// A user in Docker's group is root's equal, whatever the unit hides: install says
+// so, and how to end it.
+func TestUserInDockersGroupIsWarned(t *testing.T) {
+	warning := inDockersGroup("mila")
+	for _, text := range []string{"root's equal", "only until Docker makes it anew", "sudo gpasswd -d mila docker && sudo systemctl restart fraktalia"} {
+		if !strings.Contains(warning, text) {
+			t.Errorf("%q is not in %q", text, warning)
+		}
+	}
+	if !inGroup("daemon", "daemon") || inGroup("daemon", "tty") || inGroup("daemon", "there-is-none") {
+		t.Error("who is in which group is not known")
+	}
+	for _, account := range []string{"daemon", "root"} {
+		i := installation{User: account}
+		c := config.Default()
+		c.Data = t.TempDir()
+		if err := i.behindProxy(c, true); err != nil {
+			t.Fatal(err)
+		}
+		if told := slices.Contains(i.notes, inDockersGroup(account)); told != inGroup(account, "docker") {
+			t.Errorf("%s: warned %v, in the group %v", account, told, !told)
+		}
+	}
+	text, err := behind().unit("fraktalia.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(text), "\nAfter=")
+	if after, _, _ = strings.Cut(after, "\n"); !slices.Contains(strings.Fields(after), "docker.socket") {
+		t.Errorf("what is to be hidden may come after the unit: it starts after %s", after)
 	}
 }
 
