@@ -237,31 +237,12 @@ const hidden = "<hidden>"
 
 // withoutSecrets is a value's text with its secrets replaced.
 func withoutSecrets(raw []byte) string {
-	doc, err := json5.Parse(raw)
+	mark := fmt.Sprintf("%q", hidden)
+	text, err := openclaw.WithoutSecrets(raw, func([]byte) string { return mark })
 	if err != nil {
-		return fmt.Sprintf("%q", hidden)
+		return mark
 	}
-	var out strings.Builder
-	from := 0
-	for _, n := range secretsIn(doc.Root()) {
-		start, end := n.Span()
-		out.Write(raw[from:start])
-		fmt.Fprintf(&out, "%q", hidden)
-		from = end
-	}
-	out.Write(raw[from:])
-	return out.String()
-}
-
-func secretsIn(n json5.Node) (list []json5.Node) {
-	for child := range n.Children() {
-		if text, ok := child.Text(); ok && openclaw.SecretName(child.Key()) && !strings.HasPrefix(text, "${") {
-			list = append(list, child)
-			continue
-		}
-		list = append(list, secretsIn(child)...)
-	}
-	return list
+	return text
 }
 
 // plainValue is a value as JSON, its secrets replaced.

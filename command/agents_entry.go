@@ -156,8 +156,7 @@ func (e entryEdit) what() string {
 		return strings.Join(words, " ")
 	}
 	shown := shorten(e.typed, 60)
-	name, _ := e.path[len(e.path)-1].AsKey()
-	if openclaw.SecretName(name) || e.value.Kind == json5.Object || e.value.Kind == json5.Array {
+	if openclaw.SecretPath(e.path) || e.value.Kind == json5.Object || e.value.Kind == json5.Array {
 		shown = "…"
 	}
 	return strings.Join(append(words, shown), " ")

@@ -292,7 +292,7 @@ func must(t *testing.T, err error) {
 }
 
 func TestAgentsAndTheirSecrets(t *testing.T) {
-	b, _ := newClaw(t)
+	b, c := newClaw(t)
 	text, err := b.do(t, "agents")
 	if err != nil || !strings.Contains(text, "⚠️ runs an older image") || !strings.Contains(text, "Two") || !strings.Contains(text, "local/big") {
 		t.Errorf("%s %v", text, err)
@@ -312,6 +312,15 @@ func TestAgentsAndTheirSecrets(t *testing.T) {
 	history, _ := b.do(t, "config history")
 	if strings.Contains(text+history, "secret") || !strings.Contains(history, "apiKey …") {
 		t.Errorf("%s\n%s", text, history)
+	}
+	text, err = b.do(t, "agent mox set sandbox.docker.env.HOUSE sk-other-secret")
+	history, _ = b.do(t, "config history")
+	if err != nil || strings.Contains(text+history, "secret") || !strings.Contains(text, "HOUSE") || !strings.Contains(history, "env.HOUSE …") {
+		t.Errorf("%s\n%s %v", text, history, err)
+	}
+	c.write(t, strings.Replace(clawText, "memorySearch", "// token: 'sk-very-old'\n      tokens: ['sk-very-new'], memorySearch", 1))
+	if text, err = b.do(t, "agent max"); err != nil || strings.Contains(text, "sk-very") || strings.Count(text, "<hidden>") != 3 {
+		t.Errorf("%s %v", text, err)
 	}
 }
 

@@ -12,8 +12,8 @@ const contextLines = 3
 // searchLimit bounds the search for a shortest difference; beyond it the whole part that differs is shown as replaced.
 const searchLimit = 2000
 
-// Diff shows how one content of a file became another, in the unified form, under the file's name. The values of members
-// that are called token, password or the like are hidden; equal ones can be told from different ones.
+// Diff shows how one content of a file became another, in the unified form, under the file's name. The strings of members
+// that are called token, password, env or the like are hidden, in comments too; equal ones can be told from different ones.
 func Diff(path string, before, after []byte) string {
 	h := newHider()
 	name := filepath.Base(path)

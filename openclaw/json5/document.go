@@ -160,3 +160,33 @@ func (d *Document) key(at int) string {
 
 // Document is the text that the node belongs to.
 func (n Node) Document() *Document { return n.doc }
+
+// Comments lists where the comments stand: their byte offsets, the end exclusive.
+func (d *Document) Comments() [][2]int {
+	var list [][2]int
+	for i := 0; i < len(d.src); {
+		end := i + 1
+		switch c := d.src[i]; {
+		case c == '"' || c == '\'':
+			end = stringEnd(d.src, i)
+		case c == '/': // outside of strings it begins nothing else
+			if end = blockCommentEnd(d.src, i); d.src[i+1] == '/' {
+				end = lineCommentEnd(d.src, i)
+			}
+			list = append(list, [2]int{i, end})
+		}
+		i = end
+	}
+	return list
+}
+
+// stringEnd is where the string at i ends; it is known to end.
+func stringEnd(src []byte, i int) int {
+	mark := src[i]
+	for i++; src[i] != mark; i++ {
+		if src[i] == '\\' {
+			i++
+		}
+	}
+	return i + 1
+}
