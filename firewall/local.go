@@ -45,7 +45,9 @@ func Surroundings(bridge string) (Machine, error) {
 				continue
 			}
 			m.Own = append(m.Own, prefix.Addr())
-			m.Networks = append(m.Networks, prefix.Masked())
+			if !vast(prefix) {
+				m.Networks = append(m.Networks, prefix.Masked())
+			}
 		}
 	}
 	if err := m.readRoutes(bridge); err != nil {
@@ -98,13 +100,24 @@ func (m *Machine) readRoutes(bridge string) error {
 	return nil
 }
 
+// vast says whether a prefix is too wide for a network that a machine is on. A
+// VPN takes all traffic by routes of half the addresses or an eighth of them
+// (0.0.0.0/1 and 128.0.0.0/1, 2000::/3), without a router: taken for networks
+// they would close the internet. What is wider and private is closed anyway.
+func vast(prefix netip.Prefix) bool {
+	if prefix.Addr().Is4() {
+		return prefix.Bits() < 8
+	}
+	return prefix.Bits() < 16
+}
+
 func (m *Machine) add(r route) {
 	switch {
 	case r.to.Bits() == 0 && r.gateway.IsValid() && !r.gateway.IsUnspecified():
 		if !slices.Contains(m.Gateways, r.gateway) {
 			m.Gateways = append(m.Gateways, r.gateway)
 		}
-	case r.to.Bits() > 0 && r.gateway.IsUnspecified() && !r.to.Addr().IsLinkLocalUnicast() && !r.to.Addr().IsMulticast():
+	case !vast(r.to) && r.gateway.IsUnspecified() && !r.to.Addr().IsLinkLocalUnicast() && !r.to.Addr().IsMulticast():
 		m.Networks = append(m.Networks, r.to)
 	}
 }

@@ -40,8 +40,8 @@ func (p Policy) Script() string {
 		fmt.Fprintf(&out, "add set inet %s %s\nflush set inet %[1]s %.9[2]s\n", table, set)
 	}
 	fmt.Fprintf(&out, "flush table inet %s\ntable inet %[1]s {\n", table)
-	fmt.Fprintf(&out, "\tset internet4 {\n\t\ttype ipv4_addr\n\t\tflags interval\n\t\telements = { %s }\n\t}\n", joined(p.internet(false)))
-	fmt.Fprintf(&out, "\tset internet6 {\n\t\ttype ipv6_addr\n\t\tflags interval\n\t\telements = { %s }\n\t}\n", joined(p.internet(true)))
+	fmt.Fprintf(&out, "\tset internet4 {\n\t\ttype ipv4_addr\n\t\tflags interval\n%s\t}\n", elements(p.internet(false)))
+	fmt.Fprintf(&out, "\tset internet6 {\n\t\ttype ipv6_addr\n\t\tflags interval\n%s\t}\n", elements(p.internet(true)))
 	fmt.Fprintf(&out, "\tchain forward {\n\t\tiifname %q jump out_of_sandbox\n\t\toifname %[1]q jump into_sandbox\n\t}\n", p.Bridge)
 	fmt.Fprintf(&out, "\tchain input {\n\t\tiifname %q jump to_host\n\t}\n", p.Bridge)
 	for _, c := range p.chains() {
@@ -55,12 +55,17 @@ func (p Policy) Script() string {
 	return out.String()
 }
 
-func joined(list []netip.Prefix) string {
+// elements is the line of a set's ranges. There is none where nothing is left of
+// the internet: an empty list is no syntax, and without rules all would be open.
+func elements(list []netip.Prefix) string {
+	if len(list) == 0 {
+		return ""
+	}
 	texts := make([]string, len(list))
 	for i, prefix := range list {
 		texts[i] = prefix.String()
 	}
-	return strings.Join(texts, ", ")
+	return "\t\telements = { " + strings.Join(texts, ", ") + " }\n"
 }
 
 func (r rule) nftMatch() string {

@@ -44,7 +44,7 @@ func special() []netip.Prefix {
 func (p Policy) closed() []netip.Prefix {
 	all := special()
 	for _, prefix := range p.Local {
-		if prefix.Bits() > 0 { // a network of everything is a mistake of somebody's, and no reason to close the internet
+		if !vast(prefix) { // nobody's network, and no reason to close the internet
 			all = append(all, prefix.Masked())
 		}
 	}
