@@ -106,7 +106,7 @@ func (ln *listener) flowOf(l *loop, client *sender, link int) *flow {
 	switch {
 	case f != nil:
 		return f
-	case ln.port.spec.Bind&Any == 0 && bars.has(addrOf(client)):
+	case ln.port.spec.Bind&Any == 0 && bars.bar(client):
 		ln.port.tally.fail(Barred)
 		return nil
 	}

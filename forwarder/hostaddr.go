@@ -15,7 +15,6 @@ import (
 type hostAddr struct {
 	addr       netip.Addr
 	prefix     netip.Prefix // the network that is reached through it
-	link       int          // the interface's index
 	containers bool         // on a bridge that only containers are on
 	tun        bool         // on a tun device (Tailscale's is one)
 }
@@ -33,6 +32,24 @@ func hostAddrs() ([]hostAddr, error) {
 	if err != nil {
 		return nil, err
 	}
+	return addrsOn(links)
+}
+
+// lookAtHost is hostAddrs, and bars the containers that there are now.
+func (f *Forwarder) lookAtHost() ([]hostAddr, error) {
+	links, err := readLinks()
+	if err != nil {
+		return nil, err
+	}
+	host, err := addrsOn(links)
+	if err != nil {
+		return nil, err
+	}
+	f.bars.Store(barsOf(host, links))
+	return host, nil
+}
+
+func addrsOn(links map[int]link) ([]hostAddr, error) {
 	interfaces, err := net.Interfaces()
 	if err != nil {
 		return nil, fmt.Errorf("read network interfaces: %w", err)
@@ -50,7 +67,7 @@ func hostAddrs() ([]hostAddr, error) {
 			if err != nil || prefix.Addr().IsLinkLocalUnicast() {
 				continue // link-local ones need a zone, which no browser takes
 			}
-			host = append(host, hostAddr{addr: prefix.Addr(), prefix: prefix.Masked(), link: i.Index,
+			host = append(host, hostAddr{addr: prefix.Addr(), prefix: prefix.Masked(),
 				containers: containerBridge(i.Index, links), tun: links[i.Index].kind == "tun"})
 		}
 	}
@@ -64,15 +81,29 @@ type bars struct {
 	links    []int // the interfaces that lead to them
 }
 
-func barsOf(host []hostAddr) *bars {
+func barsOf(host []hostAddr, links map[int]link) *bars {
 	b := &bars{}
 	for _, a := range host {
 		if a.containers {
 			b.networks = append(b.networks, a.prefix)
-			b.links = append(b.links, a.link)
+		}
+	}
+	for index := range links {
+		if containerBridge(index, links) { // also one without an address in host
+			b.links = append(b.links, index)
 		}
 	}
 	return b
+}
+
+// bar says whether a client is a container. A link-local address is in no
+// network of a bridge, and every link has the same; its zone is the bridge.
+func (b *bars) bar(client *sender) bool {
+	addr := addrOf(client)
+	if addr.Is6() && addr.IsLinkLocalUnicast() {
+		return slices.Contains(b.links, int(client.Scope_id))
+	}
+	return b.has(addr)
 }
 
 // has says whether an address is a container's.

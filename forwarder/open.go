@@ -26,7 +26,7 @@ func (f *Forwarder) Open(spec Spec) error {
 	if err := spec.check(); err != nil {
 		return err
 	}
-	host, err := hostAddrs()
+	host, err := f.lookAtHost()
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (f *Forwarder) Open(spec Spec) error {
 // is no error here: it is shown as held and tried again. A spec that is
 // already open, or is nonsense, is.
 func (f *Forwarder) Restore(specs []Spec) error {
-	host, err := hostAddrs()
+	host, err := f.lookAtHost()
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,6 @@ func (f *Forwarder) newPort(spec Spec) *port {
 // what is missing, closes what the host no longer has. The caller holds the
 // mutex.
 func (f *Forwarder) bind(p *port, host []hostAddr) {
-	f.bars.Store(barsOf(host))
 	wanted := p.spec.addresses(host)
 	for addr, ln := range p.listeners {
 		if !slices.Contains(wanted, addr) {
@@ -143,7 +142,7 @@ func (f *Forwarder) keep(ctx context.Context) {
 }
 
 func (f *Forwarder) rebind() {
-	host, err := hostAddrs()
+	host, err := f.lookAtHost()
 	if err != nil {
 		f.log.WithError(err).Warn("cannot read this host's addresses")
 		return
@@ -153,7 +152,6 @@ func (f *Forwarder) rebind() {
 	if f.ended {
 		return // between the tick and the lock
 	}
-	f.bars.Store(barsOf(host))
 	now := time.Now()
 	for _, p := range f.ports {
 		held := p.refusal != nil || p.failure != nil

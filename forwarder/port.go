@@ -129,7 +129,7 @@ func (ln *listener) accept(l *loop) {
 // admit begins a session unless the client is a container: a sandbox must not
 // reach other sandboxes through the host, whichever of its addresses it uses.
 func (ln *listener) admit(l *loop, fd int, peer *sender) {
-	if ln.port.spec.Bind&Any == 0 && ln.forwarder.bars.Load().has(addrOf(peer)) {
+	if ln.port.spec.Bind&Any == 0 && ln.forwarder.bars.Load().bar(peer) {
 		ln.port.tally.fail(Barred)
 		reset(fd)
 		return

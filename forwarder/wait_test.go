@@ -1,6 +1,7 @@
 package forwarder
 
 import (
+	"io"
 	"testing"
 	"time"
 
@@ -10,7 +11,9 @@ import (
 // A connection whose closing never returns does not keep the program from
 // ending.
 func TestWaitingForWhatNeverClosesEnds(t *testing.T) {
-	f := New(Options{Log: logrus.NewEntry(logrus.New())})
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	f := New(Options{Log: logrus.NewEntry(log)})
 	f.carriers.endLimit = time.Millisecond
 	never := make(chan struct{})
 	f.carriers.done.Go(func() { <-never })
