@@ -121,6 +121,7 @@ func (b *Bot) Run(ctx context.Context, commands *command.Commands) error {
 	if err := b.work.start(ctx, commands); err != nil {
 		return err
 	}
+	b.tellDecisions(ctx)
 	parts.Go(func() { b.redactDue(ctx) })
 	parts.Go(func() { b.expire(ctx) })
 	parts.Go(func() { b.readLate(ctx) })

@@ -9,6 +9,7 @@ import (
 	"maunium.net/go/mautrix/id"
 
 	"github.com/githabideri/fraktalia/command"
+	"github.com/githabideri/fraktalia/crashpoint"
 	"github.com/githabideri/fraktalia/reply"
 	"github.com/githabideri/fraktalia/store"
 )
@@ -167,11 +168,39 @@ func (b *Bot) notRunBefore(ctx context.Context, number int64) error {
 	if _, _, _, err := b.Store.DecideProposal(ctx, number, store.Expired, "", "it was decided before the database was restored", time.Now()); err != nil {
 		return err
 	}
+	if err := b.Store.ToldProposal(ctx, number); err != nil { // in the other copy's time
+		return err
+	}
 	return &command.ProposalOver{ID: number, Found: true, State: store.Expired}
 }
 
-// showDecision tells the admin room and, where nothing will run, the room that asked.
+// tellDecisions tells what an earlier run of the program decided and was ended
+// before it could tell. What did arrive is not said twice: a proposal's sendings
+// are named after it.
+func (b *Bot) tellDecisions(ctx context.Context) {
+	list, err := b.Store.ProposalsUntold(ctx)
+	if err != nil {
+		b.Log.WithError(err).Error("cannot read the proposals")
+	}
+	for _, p := range list {
+		b.work.after(func(ctx context.Context) { b.showDecision(ctx, p) })
+	}
+}
+
+// showDecision tells of a proposal's end, and writes down that it has.
 func (b *Bot) showDecision(ctx context.Context, p store.Proposal) {
+	b.tellDecision(ctx, p)
+	if ctx.Err() != nil {
+		return // stopping: told after the restart
+	}
+	crashpoint.At("proposal.told")
+	if err := b.Store.ToldProposal(ctx, p.ID); err != nil {
+		b.Log.WithError(err).Warn("cannot write down that a decision was told")
+	}
+}
+
+// tellDecision tells the admin room and, where nothing will run, the room that asked.
+func (b *Bot) tellDecision(ctx context.Context, p store.Proposal) {
 	text := map[store.ProposalState]string{store.Approved: "approved by " + p.DecidedBy, store.Denied: "denied by " + p.DecidedBy, store.Expired: "over: nobody answered within the hour"}[p.State]
 	if p.MessageID != "" {
 		doc := reply.Doc{reply.P("Proposal ", reply.Bold("%d", p.ID), " of ", p.Sender, ", ", text, ":"), reply.Code{Text: command.Visible(p.Line)}}

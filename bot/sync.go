@@ -213,6 +213,9 @@ func (b *Bot) take(ctx context.Context, response *mautrix.RespSync, since string
 	if err != nil {
 		return err
 	}
+	if len(decided) > 0 {
+		crashpoint.At("proposal.decided")
+	}
 	for _, p := range decided {
 		b.work.after(func(ctx context.Context) { b.showDecision(ctx, p) })
 	}

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,8 +58,41 @@ func TestProposalsOutliveAKill(t *testing.T) {
 	say(t, s.admin, "!unforward 9091")
 	must(t, s.Process.Stop(ctx))
 
+	t.Run("denied", func(t *testing.T) { deniedAndKilled(t, s, mox) })
 	t.Run("much talk after it", func(t *testing.T) { askedBeforeMuchTalk(t, s, mox) })
 	t.Run("an older database", func(t *testing.T) { olderProposals(t, s, mox) })
+}
+
+// Denied, and killed before the room that asked has heard of it, or before that
+// is written down: it hears of it after the restart, once.
+func deniedAndKilled(t *testing.T, s *solo, mox *client.Room) {
+	for i, point := range []string{"proposal.decided", "proposal.told"} {
+		s.start(t, "FRAKTALIA_CRASH_AT="+point)
+		turn, _, shown := proposeTo(t, s.admin, mox, fmt.Sprintf("!forward %d --for 1h", 9066+i))
+		must(t, turn.Wait(within(t), "⏳", func(turn *client.Turn) bool { return slices.Contains(turn.Marks(), "⏳") }))
+		_, err := s.admin.React(within(t), shown.ID, "❌")
+		must(t, err)
+		s.waitKilled(within(t), t)
+		if got := s.count(t, "SELECT count(*) FROM fraktalia_proposal WHERE state='denied' AND told=0"); got != 1 {
+			t.Errorf("killed at %s: %d denied and not told", point, got)
+		}
+		s.start(t)
+		if out := ended(t, turn); out.OK || !strings.Contains(out.Body, ": no.") {
+			t.Errorf("killed at %s: ok=%v %s", point, out.OK, out.Body)
+		}
+		must(t, turn.Wait(within(t), "the end of ⏳", func(turn *client.Turn) bool { return !slices.Contains(turn.Marks(), "⏳") }))
+		ctx := within(t)
+		for s.count(t, "SELECT count(*) FROM fraktalia_proposal WHERE told=0 AND state<>'open'") != 0 {
+			if ctx.Err() != nil {
+				t.Fatal("what was told is not written down")
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		if said := len(turn.Replies()); said != 2 { // that it waits, and the end
+			t.Errorf("killed at %s: %d answers\n%s", point, said, mox.Transcript())
+		}
+		must(t, s.Process.Stop(within(t)))
+	}
 }
 
 // Asked while the program was away, and then so much was said that the server's

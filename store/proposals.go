@@ -81,6 +81,17 @@ func (s *Store) Proposals(ctx context.Context) ([]Proposal, error) {
 	return scanProposal.NewRowIter(s.own.Query(ctx, proposalColumns+"WHERE state=$1 ORDER BY id", Pending)).AsList()
 }
 
+// ProposalsUntold lists those whose end nobody has been told of, oldest first.
+func (s *Store) ProposalsUntold(ctx context.Context) ([]Proposal, error) {
+	return scanProposal.NewRowIter(s.own.Query(ctx, proposalColumns+"WHERE state<>$1 AND told=0 ORDER BY id", Pending)).AsList()
+}
+
+// ToldProposal records that people have been told of a proposal's end.
+func (s *Store) ToldProposal(ctx context.Context, id int64) error {
+	_, err := s.own.Exec(ctx, "UPDATE fraktalia_proposal SET told=1 WHERE id=$1", id)
+	return err
+}
+
 // ProposalOf finds a proposal by its number; ok is false where there is none.
 func (s *Store) ProposalOf(ctx context.Context, id int64) (p Proposal, ok bool, err error) {
 	return s.oneProposal(ctx, "WHERE id=$1", id)

@@ -152,3 +152,38 @@ func TestAuditChain(t *testing.T) {
 		t.Error("a row was removed and nobody sees it")
 	}
 }
+
+// A decision is to be told until it has been; those of a database from before
+// that was written down have been told, or it is too late.
+func TestDecisionsAreToldOnce(t *testing.T) {
+	ctx, path := context.Background(), filepath.Join(t.TempDir(), "db")
+	s := open(t, path)
+	denied, waiting := ask(t, s, "$1"), ask(t, s, "$2")
+	deny := func(s *Store, id int64, untold int) {
+		t.Helper()
+		if _, _, ok, err := s.DecideProposal(ctx, id, Denied, "@o:x", "", time.UnixMilli(2000)); err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+		if list, err := s.ProposalsUntold(ctx); err != nil || len(list) != untold || list[0].ID != id {
+			t.Errorf("to be told: %+v, %v", list, err)
+		}
+	}
+	deny(s, denied.ID, 1)
+	for _, back := range []string{"ALTER TABLE fraktalia_proposal DROP COLUMN told", "UPDATE fraktalia_version SET version=8, compat=8"} {
+		if _, err := s.own.Exec(ctx, back); err != nil {
+			t.Fatal(back, err)
+		}
+	}
+	s.Close()
+	s = open(t, path)
+	if list, err := s.ProposalsUntold(ctx); err != nil || len(list) != 0 {
+		t.Errorf("after the upgrade there are to be told: %+v, %v", list, err)
+	}
+	deny(s, waiting.ID, 1)
+	if err := s.ToldProposal(ctx, waiting.ID); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := s.ProposalsUntold(ctx); err != nil || len(list) != 0 {
+		t.Errorf("told, and to be told: %+v, %v", list, err)
+	}
+}
