@@ -132,6 +132,6 @@ func (r *run) inviteAgent(ctx context.Context, guest agentAccount, room Place, b
 		answer.Doc, err = r.invitedIn(ctx, guest, room, runs)
 		return err
 	})
-	answer.Undo = pairLine("kick", guest.user, room)
+	answer.Undo = undoLines("", "kick", guest.user, room)
 	return answer, err
 }

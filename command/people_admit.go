@@ -11,34 +11,35 @@ import (
 )
 
 // admit puts people on the lists of those to whom OpenClaw listens in the
-// rooms, where there are such lists. It tells what it did; nothing where there
-// was nothing to do.
-func (j *joining) admit(ctx context.Context, what string, undo *steps, users ...string) (reply.Doc, error) {
+// rooms, where there are such lists. It tells what it did, and what takes that
+// back; nothing where there was nothing to do.
+func (j *joining) admit(ctx context.Context, what string, undo *steps, users ...string) (answer reply.Answer, err error) {
 	if len(j.rooms) == 0 {
-		return nil, nil
+		return answer, nil
 	}
 	config, err := j.Agents.Load()
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil // no OpenClaw here
+		return answer, nil // no OpenClaw here
 	}
 	if err != nil {
-		return reply.Doc{reply.P("OpenClaw's configuration cannot be read, so I could not see whether it lists the people to whom it listens: ", sentenceOf(j.configProblem(err)))}, nil
+		answer.Doc = reply.Doc{reply.P("OpenClaw's configuration cannot be read, so I could not see whether it lists the people to whom it listens: ", sentenceOf(j.configProblem(err)))}
+		return answer, nil
 	}
 	edit := openclaw.Admit(ids(j.rooms), users...)
 	if operations, err := edit(config); err != nil || len(operations) == 0 {
-		return nil, j.configProblem(err)
+		return answer, j.configProblem(err)
 	}
-	answer, err := j.change(ctx, change{what: what, edit: edit})
+	answer, err = j.change(ctx, change{what: what, edit: edit})
 	if err != nil {
-		return nil, Because(err, "OpenClaw's lists could not be changed: %s", sentenceOf(err))
+		return reply.Answer{}, Because(err, "OpenClaw's lists could not be changed: %s", sentenceOf(err))
 	}
 	undo.add("the change of OpenClaw's lists", func(ctx context.Context) error {
 		_, err := j.expel(ctx, "undo of "+what, users...)
 		return err
 	})
-	doc := append(reply.Doc{reply.P("OpenClaw listens to them now.")}, withoutCode(answer.Doc)...)
-	j.talk.Update(doc) // above the card, which is what people look for
-	return doc, nil
+	answer.Doc = append(reply.Doc{reply.P("OpenClaw listens to them now.")}, withoutCode(answer.Doc)...)
+	j.talk.Update(answer.Doc) // above the card, which is what people look for
+	return answer, nil
 }
 
 // expel takes people off all of OpenClaw's lists. It tells what it did.

@@ -175,7 +175,8 @@ func (j *joining) letIn(ctx context.Context, made card, undo *steps) (reply.Doc,
 		return nil, err
 	}
 	crashpoint.At("adduser.invited")
-	return j.admit(ctx, "adduser "+localpart(made.User), undo, made.User)
+	admitted, err := j.admit(ctx, "adduser "+localpart(made.User), undo, made.User)
+	return admitted.Doc, err
 }
 
 // invite invites to all rooms at once.

@@ -193,7 +193,8 @@ func (j *joining) handOut(ctx context.Context, made []card) (reply.Doc, error) {
 	for i, c := range made {
 		users[i] = c.User
 	}
-	doc, err := j.admit(ctx, fmt.Sprintf("adduser, a list of %d", len(made)), new(steps), users...)
+	admitted, err := j.admit(ctx, fmt.Sprintf("adduser, a list of %d", len(made)), new(steps), users...)
+	doc := admitted.Doc
 	if err != nil { // the accounts are good without it
 		doc = reply.Doc{reply.P(sentenceOf(err))}
 	}
