@@ -220,7 +220,9 @@ func (c *localClaw) start(ctx context.Context, d *deployment) error {
 	if err := c.startGateway(ctx, d); err != nil {
 		return err
 	}
-	if !c.fresh { // it is in the room, or the owner has taken it out
+	// A set-up of which nobody has seen the end may have been killed before the agent
+	// came. Later it is in the room, or the owner has taken it out.
+	if !c.fresh && !c.wish.DoctorDue {
 		return nil
 	}
 	return c.awaitAgent(ctx, d)
