@@ -76,6 +76,9 @@ func (b *Bot) onPlain(ctx context.Context, evt *event.Event) {
 	if line == "" {
 		return
 	}
+	if b.tooMuch(ctx, evt, line) {
+		return
+	}
 	if err := b.mayCommand(ctx, evt); err != nil {
 		b.refuseDevice(evt, err)
 		return
@@ -85,6 +88,33 @@ func (b *Bot) onPlain(ctx context.Context, evt *event.Event) {
 		EventID: evt.ID.String(), RoomID: evt.RoomID.String(), Sender: evt.Sender.String(),
 		Line: line, SentAt: time.UnixMilli(evt.Timestamp),
 	})
+}
+
+// tooMuch says that a line of somebody who is no owner is not taken, since too
+// many came before it or it is too long. Nothing of it is kept: an agent in a
+// loop would fill the journal, and the audit, of which nothing is ever removed.
+func (b *Bot) tooMuch(ctx context.Context, evt *event.Event, line string) bool {
+	if role, _ := b.roleIn(ctx, evt.RoomID, evt.Sender); role == command.Owner {
+		return false
+	}
+	err := b.work.commands.Hear(evt.Sender.String(), line)
+	if err == nil {
+		return false
+	}
+	b.Log.WithField("event", evt.ID).WithField("sender", evt.Sender).Infof("not obeyed: %v", err)
+	var problem *command.Problem
+	if errors.As(err, &problem) {
+		b.work.after(func(ctx context.Context) { b.answerTooMuch(ctx, evt, problem) })
+	}
+	return true
+}
+
+// answerTooMuch says so.
+func (b *Bot) answerTooMuch(ctx context.Context, evt *event.Event, problem *command.Problem) {
+	if _, err := b.reply(ctx, evt.RoomID, evt.ID, sentences(problem.Sentence), transaction(evt.ID, "answer")); err != nil {
+		b.Log.WithError(err).Warn("could not say that it was too much")
+	}
+	_ = b.mark(ctx, evt.RoomID, evt.ID, failedMark) // fails only where the program stops
 }
 
 // heard decides whether an event is a command line of somebody who may give

@@ -73,7 +73,7 @@ func (r *run) permit(ctx context.Context, cmd *cobra.Command, args []string) err
 	policy := r.Settings.Policies[r.request.Role]
 	name := capability(cmd, args)
 	if slices.Contains(policy.May, name) && slices.Contains(readable(), name) && cmd.Annotations[quickKey] != "" && !slowed(cmd) {
-		return r.unhurried()
+		return nil
 	}
 	limit, known := limits()[name]
 	if !known || !slices.Contains(policy.MayPropose, name) {
@@ -101,20 +101,27 @@ func (r *run) forbidden(name string) error {
 const (
 	// linesAMinute bounds what one account that is no owner may ask.
 	linesAMinute = 30
+	// longestLine bounds what such a line may say, in bytes.
+	longestLine = 2000
 	// proposalsAnHour bounds what one account may put before the owners, where
 	// the configuration says nothing else.
 	proposalsAnHour = 6
 )
 
-// unhurried refuses lines that come too fast: with a sentence the first time,
-// and silently after that.
-func (r *run) unhurried() error {
-	taken, first := r.shared.rates.take(r.request.Sender, "line", linesAMinute, time.Minute)
+// Hear counts a line of somebody who is no owner, whatever it says, before
+// anything of it is kept: what is written down stays for ever. Lines that come
+// too fast are refused with a *Problem the first time, and with a *Refused, in
+// silence, after that.
+func (c *Commands) Hear(sender, line string) error {
+	most := max(linesAMinute, c.services.Settings.ProposalsAnHour) // what may be asked in an hour may be said
+	taken, first := c.shared.rates.take(sender, "line", most, time.Minute)
 	switch {
+	case taken && len(line) > longestLine:
+		return Sorry("That line is too long: %d characters are the most I take from you.", longestLine)
 	case taken:
 		return nil
 	case first:
-		return Sorry("That is too fast: %d lines a minute are the most I take from you.", linesAMinute)
+		return Sorry("That is too fast: %d lines a minute are the most I take from you.", most)
 	}
-	return &Refused{Sender: r.request.Sender}
+	return &Refused{Sender: sender}
 }

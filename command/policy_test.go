@@ -135,6 +135,50 @@ func TestWhatCannotBeAsked(t *testing.T) {
 	}
 }
 
+// Attack: a line with so many hidden characters that what the owners read of it
+// is cut off before its end. It is not put before them.
+func TestWhatCannotBeShownCannotBeAsked(t *testing.T) {
+	b, h := newCouncil(t)
+	for _, line := range []string{
+		"agent mox set name " + strings.Repeat("\u200b", 600) + "x",
+		"createroom " + strings.Repeat("x", mostShown),
+	} {
+		_, err := b.asMox(t, line)
+		var problem *Problem
+		if !errors.As(err, &problem) || !strings.Contains(problem.Sentence, "too long to be shown") || len(h.shown) > 0 {
+			t.Errorf("%.30s: %v, shown: %d", line, err, len(h.shown))
+		}
+	}
+	if _, err := b.asMox(t, "agent mox set name "+strings.Repeat("家", 600)); err != nil || len(h.shown) != 1 {
+		t.Errorf("a long name: %v", err)
+	}
+}
+
+// Lines are counted whatever they say: too many are told once, and one that is
+// too long each time.
+func TestLinesAreCounted(t *testing.T) {
+	b := newBench(t)
+	taken, told, silent := 0, 0, 0
+	for range 2 * linesAMinute {
+		err := b.commands.Hear("@mox:test", "!nonsense")
+		switch {
+		case err == nil:
+			taken++
+		case errors.As(err, new(*Refused)):
+			silent++
+		default:
+			told++
+		}
+	}
+	if taken != linesAMinute || told != 1 || silent != linesAMinute-1 {
+		t.Errorf("%d taken, %d told, %d silent", taken, told, silent)
+	}
+	var problem *Problem
+	if err := b.commands.Hear("@fly:test", "!help "+strings.Repeat("x", longestLine)); !errors.As(err, &problem) || !strings.Contains(problem.Sentence, "too long") {
+		t.Error(err)
+	}
+}
+
 func TestAFloodOfProposalsIsToldOnce(t *testing.T) {
 	b, h := newCouncil(t)
 	told, silent := 0, 0

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -36,6 +37,10 @@ type ProposalOver struct {
 
 func (e *ProposalOver) Error() string { return fmt.Sprintf("proposal %d is not open", e.ID) }
 
+// mostShown is how long a line may be as owners read it, in characters: what is
+// approved has to stand in one message, whole.
+const mostShown = 1900
+
 // proposalLifetime is how long the owners may take.
 const proposalLifetime = time.Hour
 
@@ -50,6 +55,9 @@ func (r *run) propose(ctx context.Context, name string, limit limit, cmd *cobra.
 	line, err := r.exactLine(cmd)
 	if err != nil {
 		return err
+	}
+	if utf8.RuneCountInString(Visible(line)) > mostShown {
+		return Sorry("That is too long to be shown to an owner, so nobody could approve it: %d characters are the most, and hidden ones count as several.", mostShown)
 	}
 	now := time.Now()
 	p := store.Proposal{CommandID: r.request.CommandID, Sender: r.request.Sender, RoomID: r.request.Room, AskedIn: r.request.Ref,

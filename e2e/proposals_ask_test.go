@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ func TestQuestionsGoToTheOwners(t *testing.T) {
 	ctx := patient(t)
 	s := newSolo(t, "asks")
 	must(t, s.SetConfig("may_propose: []", "may_propose: [forward]"))
+	must(t, s.SetConfig("proposals_an_hour: 1000", "proposals_an_hour: 6")) // and so 30 lines a minute
 	s.start(t)
 	second, err := shared.engine.StartSandbox(ctx, "fly", "buzz", "9063")
 	must(t, err)
@@ -40,6 +42,46 @@ func TestQuestionsGoToTheOwners(t *testing.T) {
 	must(t, err)
 	s.answerWhose(t, felix, turn, "9064", "")
 	say(t, s.admin, "!unforward 9063 9064")
+	t.Run("a flood", func(t *testing.T) { floodOfLines(t, s, felix) })
+}
+
+// Attack: an account in a loop says one wrong line after another, and one that
+// is very long. What is more than 30 a minute is answered once, and not kept.
+func floodOfLines(t *testing.T, s *solo, felix *client.Room) {
+	ctx := patient(t)
+	must(t, s.Process.Stop(ctx)) // so that all of them come within the minute
+	var turns []*client.Turn
+	for i := range 40 {
+		line := fmt.Sprintf("!nonsense%d", i)
+		if i == 0 {
+			line = "!forwards " + strings.Repeat("x", 5000)
+		}
+		turn, err := felix.Say(ctx, line)
+		must(t, err)
+		turns = append(turns, turn)
+	}
+	s.start(t)
+	must(t, turns[0].Wait(ctx, "30 answers, and that it is too fast", func(*client.Turn) bool {
+		ends := 0
+		for _, turn := range turns {
+			if _, ended := turn.Now(); ended {
+				ends++
+			}
+		}
+		return ends == 31
+	}))
+	told := ""
+	for _, turn := range turns {
+		if out, _ := turn.Now(); strings.Contains(out.Body, "too ") {
+			told += out.Body + "\n"
+		}
+	}
+	if strings.Count(told, "too fast") != 1 || strings.Count(told, "too long") != 1 {
+		t.Error(told)
+	}
+	if kept := s.count(t, "SELECT count(*) FROM fraktalia_journal WHERE line LIKE '!nonsense%' OR line LIKE '%xxxxx%'"); kept != 29 {
+		t.Errorf("%d lines are in the journal", kept)
+	}
 }
 
 // answerWhose waits for the question in the admin room, looks at its beginning,
