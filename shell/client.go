@@ -98,7 +98,7 @@ func (s *screen) show(ctx context.Context, said message, out *lines) (done bool,
 	case secretKind:
 		fmt.Fprintln(s.Out, said.Text)
 	case fileKind:
-		return false, s.takeFile(said, out)
+		s.takeFile(said, out)
 	case askKind:
 		return s.ask(ctx, said.Text+"\n[y/N] ", out, func(typed string) answer {
 			return answer{Yes: strings.HasPrefix(strings.ToLower(typed), "y")}
@@ -161,7 +161,7 @@ func (s *screen) clear() {
 
 // takeFile keeps a file and says whether that went well: the program has no
 // other copy.
-func (s *screen) takeFile(said message, out *lines) error {
+func (s *screen) takeFile(said message, out *lines) {
 	became := kept
 	if err := s.keepFile(said); err != nil {
 		fmt.Fprintf(s.Err, "%s could not be written here: %v\n", filepath.Base(said.Name), err)
@@ -169,7 +169,6 @@ func (s *screen) takeFile(said message, out *lines) error {
 	}
 	// Where the program has gone, what is read next says so.
 	_ = out.write(answer{File: became})
-	return nil
 }
 
 // keepFile writes a file into the current folder, never over another one and

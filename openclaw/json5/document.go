@@ -166,10 +166,10 @@ func (d *Document) Comments() [][2]int {
 	var list [][2]int
 	for i := 0; i < len(d.src); {
 		end := i + 1
-		switch c := d.src[i]; {
-		case c == '"' || c == '\'':
+		switch d.src[i] {
+		case '"', '\'':
 			end = stringEnd(d.src, i)
-		case c == '/': // outside of strings it begins nothing else
+		case '/': // outside of strings it begins nothing else
 			if end = blockCommentEnd(d.src, i); d.src[i+1] == '/' {
 				end = lineCommentEnd(d.src, i)
 			}
