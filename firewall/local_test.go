@@ -6,12 +6,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/githabideri/fraktalia/sandbox/sandboxtest"
 )
 
 // A VPN that takes all traffic has routes of half the internet, without a
 // router: they are no networks of this machine.
 func TestAVPNsRoutesAreNoNetworks(t *testing.T) {
-	if !inOwnNetwork(t) {
+	if !sandboxtest.InOwnNetwork(t) {
 		return
 	}
 	for _, line := range []string{
@@ -52,7 +54,7 @@ func TestAVPNsRoutesAreNoNetworks(t *testing.T) {
 // Where nothing is left of the internet the rules go in all the same, and let
 // nothing through.
 func TestNothingLeftOfTheInternetIsClosed(t *testing.T) {
-	if !inOwnNetwork(t) {
+	if !sandboxtest.InOwnNetwork(t) {
 		return
 	}
 	p := Policy{Bridge: Bridge}

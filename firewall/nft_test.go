@@ -3,31 +3,11 @@ package firewall
 import (
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/githabideri/fraktalia/sandbox/sandboxtest"
 )
-
-// inside is set where a test runs in a network namespace of its own.
-const inside = "FRAKTALIA_TEST_NETWORK"
-
-// inOwnNetwork runs the test again in a network namespace of its own, and tells
-// whether this is that run.
-func inOwnNetwork(t *testing.T) bool {
-	t.Helper()
-	if os.Getenv(inside) != "" {
-		return true
-	}
-	again := exec.Command("unshare", "--net", "--", "sh", "-c", `ip link set lo up && exec "$0" "$@"`,
-		os.Args[0], "-test.run", "^"+t.Name()+"$", "-test.v")
-	again.Env = append(os.Environ(), inside+"=yes")
-	out, err := again.CombinedOutput()
-	t.Logf("in a network of its own:\n%s", out)
-	if err != nil {
-		t.Fatalf("in a network of its own: %v", err)
-	}
-	return false
-}
 
 func testPolicy() Policy {
 	return Policy{
@@ -39,7 +19,7 @@ func testPolicy() Policy {
 }
 
 func TestApplyingAgainAndAgain(t *testing.T) {
-	if inOwnNetwork(t) {
+	if sandboxtest.InOwnNetwork(t) {
 		applyAgainAndAgain(t, nft{}, 1000, func() {
 			if _, err := run(t.Context(), "", "nft", "add chain inet fraktalia mine { type filter hook forward priority -20; }; flush chain inet fraktalia to_host"); err != nil {
 				t.Fatal(err)
@@ -49,7 +29,7 @@ func TestApplyingAgainAndAgain(t *testing.T) {
 }
 
 func TestApplyingIPTablesAgainAndAgain(t *testing.T) {
-	if inOwnNetwork(t) {
+	if sandboxtest.InOwnNetwork(t) {
 		legacy(t)
 		applyAgainAndAgain(t, newIPTables(), 100, func() {
 			if _, err := run(t.Context(), "", "iptables", "-I", "FORWARD", "1", "-j", "ACCEPT"); err != nil {

@@ -15,33 +15,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/githabideri/fraktalia/forwarder"
+	"github.com/githabideri/fraktalia/sandbox/sandboxtest"
 )
-
-// inside is set where a test runs in a network namespace of its own.
-const inside = "FRAKTALIA_TEST_NETWORK"
-
-// inOwnNetwork runs the test again in a network namespace of its own, and tells
-// whether this is that run.
-func inOwnNetwork(t *testing.T) bool {
-	t.Helper()
-	if os.Getenv(inside) != "" {
-		return true
-	}
-	again := exec.Command("unshare", "--net", "--", "sh", "-c", `ip link set lo up && exec "$0" "$@"`,
-		os.Args[0], "-test.run", "^"+t.Name()+"$", "-test.v")
-	again.Env = append(os.Environ(), inside+"=yes")
-	out, err := again.CombinedOutput()
-	t.Logf("in a network of its own:\n%s", out)
-	if err != nil {
-		t.Fatalf("in a network of its own: %v", err)
-	}
-	return false
-}
 
 // A container has a link-local address for nothing, and may call from it. It is
 // in no network of the bridge, so it is known by the bridge itself.
 func TestAContainersLinkLocalAddressIsBarred(t *testing.T) {
-	if !inOwnNetwork(t) {
+	if !sandboxtest.InOwnNetwork(t) {
 		return
 	}
 	home := netip.MustParseAddr("fd00:77::1") // which only a router's way leads to
